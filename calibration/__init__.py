@@ -1,0 +1,1 @@
+"""Captured activations, one scale for the whole chain, accuracy reports."""

@@ -1,0 +1,1 @@
+"""ONNX in, provable blocks out: normalise, rewrite, slice, predict cost, plan."""

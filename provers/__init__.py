@@ -1,0 +1,1 @@
+"""Back ends behind the prover protocol, found by name."""

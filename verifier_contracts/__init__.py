@@ -1,0 +1,1 @@
+"""Verifiers for contracts, and the reference they are tested against."""

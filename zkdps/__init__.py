@@ -1,0 +1,1 @@
+"""zkdps proves that a sharded model really ran."""
