@@ -1,7 +1,8 @@
 """Every error zkdps raises on purpose.
 
 Branches say who must act; leaves carry typed fields; the message is built here, never by the
-raiser; the hint names the next command.  `tests/core/test_errors.py` holds this drawing to the code.
+raiser; the hint names the next command.  `tests/core/test_errors.py` compares the drawing with
+the code.
 
     ZkdpsError
     ├── InputError            what the user gave cannot be used                     exit 2
@@ -249,7 +250,7 @@ class LayoutFailed(CircuitError):
 
     block: int
     reason: str
-    hint = "`zkdps plan MODEL` shows the blocks; cut the operator out with `--cut`, or change the scale"
+    hint = "`zkdps plan MODEL` shows the blocks; isolate the operator with `--cut`, or change the scale"
 
     def message(self) -> str:
         return f"block {self.block} cannot be laid out as a circuit: {self.reason}"

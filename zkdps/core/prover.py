@@ -1,0 +1,165 @@
+"""The prover protocol: what a back end does, in terms of records.
+
+Fixed-point tensors cross it, field elements do not; commitment schemes are values, not assumptions.
+Back ends are found by name in `zkdps.provers.PROVERS`.  Work files live in directories that the
+caller owns; `Circuit` and `Keys` are handles to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from zkdps.core.canonical import Json
+from zkdps.core.fixed_point import FixedTensor
+from zkdps.core.plan import Block, Cost, TensorSpec
+from zkdps.core.srs import SrsIdentity
+from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
+
+Parameters = Mapping[str, Json]
+"""A back end's own choices for one circuit, canonical-JSON-able; opaque to everybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockGraph:
+    """One block as a model of its own."""
+
+    block: Block
+    onnx: bytes
+    """Serialised ONNX, weights inside; graph inputs and outputs are the block's, in its order."""
+    inputs: tuple[TensorSpec, ...]
+    """In the block's order; `scale_bits` as the chain has it."""
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The integers that one block saw, over some samples; merging takes the hull."""
+
+    lookup_min: int
+    """Smallest and largest index into any lookup table; 0, 0 where there is none."""
+    lookup_max: int
+    max_abs: int
+    """Largest magnitude among inputs and outputs."""
+
+    def hull(self, other: Ranges) -> Ranges:
+        """The ranges of both."""
+        return Ranges(
+            min(self.lookup_min, other.lookup_min),
+            max(self.lookup_max, other.lookup_max),
+            max(self.max_abs, other.max_abs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """A compiled block."""
+
+    graph: BlockGraph
+    parameters: Parameters
+    directory: Path
+    """Holds the back end's files for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One execution of a circuit."""
+
+    inputs: tuple[FixedTensor, ...]
+    """As the circuit read them, in the block's order."""
+    outputs: tuple[FixedTensor, ...]
+    ranges: Ranges
+    witness: bytes
+    """What `prove` needs, as the back end encodes it."""
+
+
+class Prover(Protocol):
+    """A back end.  Methods raise `CircuitError`, `SetupError` or `ProofError`, nothing foreign."""
+
+    @property
+    def name(self) -> str:
+        """The name it is found by."""
+
+    @property
+    def version(self) -> str:
+        """Version of the proving software, as the key records it."""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Commitment schemes it offers, the default first."""
+
+    def choose(
+        self,
+        graphs: Sequence[BlockGraph],
+        *,
+        scale_bits: int,
+        link: Link,
+        ranges: Sequence[Ranges] | None,
+    ) -> tuple[Parameters, ...]:
+        """Parameters for every block of a plan at once, so that linked blocks fit each other.
+
+        `ranges` holds one entry a block, margins included; `None` before calibration, when
+        generous parameters are chosen that are good for executing and estimating, not for keys.
+        """
+
+    def estimate(self, graph: BlockGraph, parameters: Parameters) -> Cost:
+        """Predict the cost of a block on this machine without building it."""
+
+    def compile(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+        """Lay the block out and write the circuit into `directory` (existing, empty).
+
+        Raises:
+            LayoutFailed: the back end cannot lay the block out.
+            ScaleDrift: an input or output tensor would not be at the chain's scale.
+        """
+
+    def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+        """The handle to a circuit compiled earlier."""
+
+    def setup(self, circuit: Circuit) -> Usage:
+        """Make the proving and verifying keys, beside the circuit."""
+
+    def material(self, circuit: Circuit, committed: Sequence[TensorSpec]) -> Mapping[str, bytes]:
+        """What an auditor needs to verify this block: member name to bytes, deterministic.
+
+        `committed` names the tensors of this block whose commitments the auditor recomputes from
+        values: the model's inputs and outputs.
+        """
+
+    def trust(self, circuits: Sequence[Circuit]) -> tuple[SrsIdentity | None, Mapping[str, bytes]]:
+        """The SRS behind these keys and the key members that carry its verifier part."""
+
+    def execute(
+        self, circuit: Circuit, samples: Sequence[Sequence[FixedTensor]]
+    ) -> tuple[Trace, ...]:
+        """Run the circuit's integers on samples, each one tensor per input in the block's order.
+
+        Raises:
+            OutOfRange: a value leaves what the circuit can hold.
+        """
+
+    def check_ranges(self, circuit: Circuit, trace: Trace) -> None:
+        """Raise `OutOfRange` where proving this trace would not end in a valid proof."""
+
+    def prove(self, circuit: Circuit, trace: Trace) -> tuple[Statement, Proof]:
+        """Prove one trace; the statement's commitments are taken from the proof."""
+
+    def commit(
+        self, material: Mapping[str, bytes], link: Link, spec: TensorSpec, tensor: FixedTensor
+    ) -> Commitment:
+        """The commitment of a model input or output, from a block's key material alone."""
+
+    def verify(
+        self,
+        material: Mapping[str, bytes],
+        trust: Mapping[str, bytes],
+        statement: Statement,
+        proof: Proof,
+    ) -> None:
+        """Return silently if the proof proves the statement under the key material.
+
+        Raises:
+            CheckFailed: check 5, it does not.
+        """

@@ -1,0 +1,132 @@
+"""The run: all receipts of one inference, in one file.
+
+The run id is a digest of what the run claims (key, statements, input and output digests), so the
+same inference under the same key has the same id on every machine, however often it is proved.
+Proof bytes are random and are not part of it; the statements that they prove are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zkdps.core.canonical import Json, canonical_json, digest_of, sha256_hex
+from zkdps.core.fixed_point import FixedTensor
+from zkdps.core.statement import Commitment, Receipt, Statement, Usage
+
+RUN_FORMAT = "zkdps-run"
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A parsed, shape-checked run; what it claims is still to be verified."""
+
+    key_digest: str
+    """Digest of the model key that the run was proved under."""
+    run_id: str
+    """As the file claims it; check 1 compares it with `computed_id`."""
+    receipts: tuple[Receipt, ...]
+    """In the file's order."""
+    input_digests: Mapping[str, str]
+    """Model input name to SHA-256 hex of its integers (`FixedTensor.sha256`)."""
+    output_digests: Mapping[str, str]
+    """Model output name to the same."""
+    tensors: Mapping[str, bytes]
+    """With `--with-tensors`: model input or output name to `FixedTensor.to_bytes()`."""
+
+    def claims(self) -> dict[str, Json]:
+        """What the run id is a digest of."""
+        return {
+            "key_digest": self.key_digest,
+            "statements": [_statement(receipt.statement) for receipt in self.receipts],
+            "inputs": dict(self.input_digests),
+            "outputs": dict(self.output_digests),
+        }
+
+    @property
+    def computed_id(self) -> str:
+        """The run id that these claims have."""
+        return digest_of(self.claims())
+
+    def manifest(self) -> dict[str, Json]:
+        """The record in the file."""
+        return {
+            "format": RUN_FORMAT,
+            "version": RUN_VERSION,
+            "run_id": self.run_id,
+            "key_digest": self.key_digest,
+            "receipts": [
+                {
+                    **_statement(receipt.statement),
+                    "evidence": "proof",
+                    "proof_sha256": sha256_hex(receipt.proof.data),
+                    "usage": _usage(receipt.proof.usage),
+                }
+                for receipt in self.receipts
+            ],
+            "inputs": dict(self.input_digests),
+            "outputs": dict(self.output_digests),
+            "tensors": {name: sha256_hex(data) for name, data in self.tensors.items()},
+        }
+
+    def members(self) -> dict[str, bytes]:
+        """Archive member name to content, the manifest included."""
+        files = {"manifest.json": canonical_json(self.manifest())}
+        files.update(
+            (f"proofs/{position}.bin", receipt.proof.data)
+            for position, receipt in enumerate(self.receipts)
+        )
+        names = sorted(self.tensors)
+        files.update((f"tensors/{names.index(name)}.bin", self.tensors[name]) for name in names)
+        return files
+
+
+def make_run(
+    key_digest: str,
+    receipts: tuple[Receipt, ...],
+    inputs: Mapping[str, FixedTensor],
+    outputs: Mapping[str, FixedTensor],
+    *,
+    with_tensors: bool,
+) -> Run:
+    """Assemble the run of one inference."""
+    both = {**inputs, **outputs}
+    run = Run(
+        key_digest=key_digest,
+        run_id="",
+        receipts=receipts,
+        input_digests={name: tensor.sha256 for name, tensor in inputs.items()},
+        output_digests={name: tensor.sha256 for name, tensor in outputs.items()},
+        tensors={name: tensor.to_bytes() for name, tensor in both.items()} if with_tensors else {},
+    )
+    return Run(
+        key_digest=run.key_digest,
+        run_id=run.computed_id,
+        receipts=run.receipts,
+        input_digests=run.input_digests,
+        output_digests=run.output_digests,
+        tensors=run.tensors,
+    )
+
+
+def _statement(statement: Statement) -> dict[str, Json]:
+    return {
+        "block": statement.block,
+        "inputs": [_commitment(commitment) for commitment in statement.inputs],
+        "outputs": [_commitment(commitment) for commitment in statement.outputs],
+    }
+
+
+def _commitment(commitment: Commitment) -> Json:
+    return {"link": commitment.link.value, "value": commitment.value.hex()}
+
+
+def _usage(usage: Usage | None) -> Json:
+    if usage is None:
+        return None
+    return {
+        "wall_ms": round(usage.wall_s * 1000),
+        "cpu_ms": round(usage.cpu_s * 1000),
+        "peak_rss_bytes": usage.peak_rss_bytes,
+    }
