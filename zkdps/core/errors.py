@@ -250,7 +250,7 @@ class LayoutFailed(CircuitError):
 
     block: int
     reason: str
-    hint = "`zkdps plan MODEL` shows the blocks; isolate the operator with `--cut`, or change the scale"
+    hint = "`zkdps plan MODEL` shows the blocks; isolate the operator with `--cut`, or rescale"
 
     def message(self) -> str:
         return f"block {self.block} cannot be laid out as a circuit: {self.reason}"

@@ -1,0 +1,95 @@
+"""Content-addressed steps: redo only what changed, resume where a killed process was.
+
+A step makes one folder from inputs that are named by a digest.  Its record, written last, holds the
+digest of those inputs and of every file made.  A step is done if its record has the same inputs and
+every file still has its digest; anything else is made again, in a scratch folder that is renamed
+into place.  So at every moment the folder holds either nothing or the whole result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from zkdps.core.canonical import Json, canonical_json, digest_of, parse_canonical
+from zkdps.core.errors import MalformedArchive, UnreadableFile
+from zkdps.workflows.observer import Observer
+from zkdps.workflows.storage import (
+    fresh_folder,
+    make_folder,
+    move_folder,
+    read_bytes,
+    storing,
+    write_bytes,
+)
+
+MAX_RECORD_BYTES = 8 << 20
+
+
+class Steps:
+    """The steps of one workflow in one root folder."""
+
+    def __init__(self, root: Path, total: int, observer: Observer) -> None:
+        """`total` steps will be run; `observer` hears of each."""
+        self._root = root
+        self._total = total
+        self._observer = observer
+        self._position = 0
+        make_folder(root / "steps")
+
+    def run(self, name: str, inputs: Json, make: Callable[[Path], None]) -> Path:
+        """The folder `root/name`, made by `make(folder)` unless it is there from equal `inputs`.
+
+        Raises:
+            StorageFailed: the disk refused; what `make` raises passes through.
+        """
+        self._position += 1
+        wanted = digest_of(inputs)
+        folder = self._root / name
+        if self._is_done(name, wanted, folder):
+            self._observer.reused(name, self._position, self._total)
+            return folder
+        self._observer.started(name, self._position, self._total)
+        record = self._root / "steps" / f"{name.replace('/', '.')}.json"
+        with storing(record):
+            record.unlink(missing_ok=True)
+        scratch = fresh_folder(self._root / ".scratch" / name.replace("/", "."))
+        with storing(folder):
+            make(scratch)
+        files: Json = {
+            str(file.relative_to(scratch)): file_sha256(file)
+            for file in sorted(scratch.rglob("*"))
+            if file.is_file()
+        }
+        move_folder(scratch, folder)
+        write_bytes(record, canonical_json({"inputs_sha256": wanted, "files": files}))
+        self._observer.finished(name, self._position, self._total)
+        return folder
+
+    def _is_done(self, name: str, wanted: str, folder: Path) -> bool:
+        record = self._root / "steps" / f"{name.replace('/', '.')}.json"
+        try:
+            found = parse_canonical(read_bytes(record, MAX_RECORD_BYTES), str(record))
+        except (UnreadableFile, MalformedArchive):
+            return False
+        files = found.get("files")
+        if found.get("inputs_sha256") != wanted or not isinstance(files, dict):
+            return False
+        return all(
+            (folder / file).is_file() and file_sha256(folder / file) == digest
+            for file, digest in files.items()
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 hex of a file of any size.
+
+    Raises:
+        UnreadableFile: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableFile(str(path), error.strerror or str(error)) from error

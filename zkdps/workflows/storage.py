@@ -1,0 +1,122 @@
+"""Files at the edge: whole or not at all, and one writer at a time.
+
+Everything is written beside its final place and renamed into it, after it has reached the disk, so
+a reader sees the old content or the new and a killed process leaves at most a `.tmp-` file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zkdps.core.errors import PackageBusy, StorageFailed, UnreadableFile
+
+
+def read_bytes(path: Path, at_most_bytes: int) -> bytes:
+    """The content of a file of bounded size.
+
+    Raises:
+        UnreadableFile: missing, not a regular file, too large, or unreadable.
+    """
+    try:
+        with path.open("rb") as file:
+            if not path.is_file():
+                raise UnreadableFile(str(path), "it is not a regular file")
+            data = file.read(at_most_bytes + 1)
+    except OSError as error:
+        raise UnreadableFile(str(path), error.strerror or str(error)) from error
+    if len(data) > at_most_bytes:
+        raise UnreadableFile(str(path), f"it is larger than {at_most_bytes} bytes")
+    return data
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals while writing `path` into `StorageFailed`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(str(path), error.strerror or str(error)) from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: whole, on disk, or not at all.
+
+    Raises:
+        StorageFailed: disk full, read-only, no such folder.
+    """
+    with storing(path):
+        handle, name = tempfile.mkstemp(prefix=f".tmp-{path.name}-", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents where they are missing."""
+    with storing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def fresh_folder(path: Path) -> Path:
+    """An empty folder at `path`; what lay there, half-made by a killed process, is removed."""
+    with storing(path):
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir(parents=True)
+    return path
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Put a finished folder in its place; files reach the disk first."""
+    with storing(target):
+        for file in sorted(source.rglob("*")):
+            if file.is_file():
+                _sync(file)
+        if target.exists():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold `folder` alone; the lock dies with the process.
+
+    Raises:
+        PackageBusy: somebody else holds it.
+    """
+    make_folder(folder)
+    with storing(folder), (folder / ".lock").open("a+b") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PackageBusy(str(folder)) from error
+        yield
+
+
+def _sync(file: Path) -> None:
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
