@@ -1,0 +1,1 @@
+"""Where the demo models come from, and the small torch modules the suites share."""
