@@ -57,14 +57,18 @@ def _receipts(fields: Fields, members: Mapping[str, bytes], path: str) -> tuple[
         data = take_member(members, f"proofs/{position}.bin", path)
         if sha256_hex(data) != item.digest("proof_sha256"):
             raise MalformedArchive(path, f"proofs/{position}.bin does not match its digest")
-        statement = Statement(
-            item.integer("block", 0, MAX_BLOCKS),
-            _commitments(item, "inputs"),
-            _commitments(item, "outputs"),
-        )
-        receipts.append(Receipt(statement, Proof(data, _usage(item.optional_object("usage")))))
+        receipts.append(Receipt(read_statement(item), Proof(data, read_usage(item))))
         item.done()
     return tuple(receipts)
+
+
+def read_statement(fields: Fields) -> Statement:
+    """The statement in a receipt's record."""
+    return Statement(
+        fields.integer("block", 0, MAX_BLOCKS),
+        _commitments(fields, "inputs"),
+        _commitments(fields, "outputs"),
+    )
 
 
 def _commitments(fields: Fields, name: str) -> tuple[Commitment, ...]:
@@ -75,15 +79,17 @@ def _commitments(fields: Fields, name: str) -> tuple[Commitment, ...]:
     return tuple(found)
 
 
-def _usage(fields: Fields | None) -> Usage | None:
-    if fields is None:
+def read_usage(fields: Fields) -> Usage | None:
+    """What proving took, in a receipt's record."""
+    inner = fields.optional_object("usage")
+    if inner is None:
         return None
     usage = Usage(
-        fields.integer("wall_ms", 0, 1 << 40) / 1000,
-        fields.integer("cpu_ms", 0, 1 << 40) / 1000,
-        fields.integer("peak_rss_bytes", 0, 1 << 50),
+        inner.integer("wall_ms", 0, 1 << 40) / 1000,
+        inner.integer("cpu_ms", 0, 1 << 40) / 1000,
+        inner.integer("peak_rss_bytes", 0, 1 << 50),
     )
-    fields.done()
+    inner.done()
     return usage
 
 

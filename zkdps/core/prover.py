@@ -90,6 +90,13 @@ class Prover(Protocol):
     def links(self) -> tuple[Link, ...]:
         """Commitment schemes it offers, the default first."""
 
+    @property
+    def development_srs_sha256(self) -> str | None:
+        """SHA-256 hex of the verifier part of the development SRS; `None` without a set-up."""
+
+    def close(self) -> None:
+        """End every worker process; using the prover afterwards starts new ones."""
+
     def choose(
         self,
         graphs: Sequence[BlockGraph],

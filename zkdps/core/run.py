@@ -39,7 +39,7 @@ class Run:
         """What the run id is a digest of."""
         return {
             "key_digest": self.key_digest,
-            "statements": [_statement(receipt.statement) for receipt in self.receipts],
+            "statements": [statement_record(receipt.statement) for receipt in self.receipts],
             "inputs": dict(self.input_digests),
             "outputs": dict(self.output_digests),
         }
@@ -58,10 +58,10 @@ class Run:
             "key_digest": self.key_digest,
             "receipts": [
                 {
-                    **_statement(receipt.statement),
+                    **statement_record(receipt.statement),
                     "evidence": "proof",
                     "proof_sha256": sha256_hex(receipt.proof.data),
-                    "usage": _usage(receipt.proof.usage),
+                    "usage": usage_record(receipt.proof.usage),
                 }
                 for receipt in self.receipts
             ],
@@ -110,7 +110,8 @@ def make_run(
     )
 
 
-def _statement(statement: Statement) -> dict[str, Json]:
+def statement_record(statement: Statement) -> dict[str, Json]:
+    """The statement as the manifest holds it."""
     return {
         "block": statement.block,
         "inputs": [_commitment(commitment) for commitment in statement.inputs],
@@ -122,7 +123,8 @@ def _commitment(commitment: Commitment) -> Json:
     return {"link": commitment.link.value, "value": commitment.value.hex()}
 
 
-def _usage(usage: Usage | None) -> Json:
+def usage_record(usage: Usage | None) -> Json:
+    """The usage as the manifest holds it; whole milliseconds."""
     if usage is None:
         return None
     return {

@@ -1,0 +1,92 @@
+"""The model package: the operator's directory, made by `build`, read by `prove`.
+
+    PKG/
+    ├── model.zkvk          the public model key
+    ├── prepared/           the normalised, rewritten model and the list of rewrites
+    ├── sliced/             plan.json and one ONNX file per block
+    ├── calibrated/         scale, ranges, parameters
+    ├── activations/        float activations at every boundary (HDF5)
+    ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys
+    ├── accuracy/           accuracy report and plots
+    └── steps/              one record per step: digests of its inputs and files
+
+All paths are relative; the directory may be moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkdps.core.canonical import sha256_hex
+from zkdps.core.errors import InputError, StalePackage
+from zkdps.core.model_key import ModelKey
+from zkdps.core.parse_key import parse_key
+from zkdps.core.plan import Plan
+from zkdps.core.prover import BlockGraph, Circuit, Prover
+from zkdps.workflows.archive import read_archive
+from zkdps.workflows.storage import read_bytes
+
+KEY_NAME = "model.zkvk"
+MAX_BLOCK_ONNX_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A finished package."""
+
+    root: Path
+    key: ModelKey
+    graphs: tuple[BlockGraph, ...]
+    """One a block, as the key names them by digest."""
+
+    def circuits(self, prover: Prover) -> tuple[Circuit, ...]:
+        """Handles to the compiled blocks.
+
+        Raises:
+            StalePackage: files of a block are missing.
+        """
+        found = []
+        for graph, key in zip(self.graphs, self.key.blocks, strict=True):
+            folder = self.root / "circuits" / str(graph.block.index)
+            if not folder.is_dir():
+                raise StalePackage(str(self.root), f"{folder.name} has no circuit")
+            found.append(prover.open(graph, key.parameters, folder))
+        return tuple(found)
+
+
+def open_package(root: Path) -> Package:
+    """Read a package and compare its blocks with its key.
+
+    Raises:
+        StalePackage: no package, unfinished, or changed since it was built.
+    """
+    path = root / KEY_NAME
+    if not path.is_file():
+        raise StalePackage(str(root), f"it has no {KEY_NAME}: the build did not finish")
+    try:
+        key = parse_key(read_archive(path), str(path))
+    except InputError as error:
+        raise StalePackage(str(root), str(error)) from error
+    blocks = [
+        read_bytes(root / "sliced" / f"{block.index}.onnx", MAX_BLOCK_ONNX_BYTES)
+        for block in key.plan.blocks
+    ]
+    for block, onnx, recorded in zip(key.plan.blocks, blocks, key.blocks, strict=True):
+        if sha256_hex(onnx) != recorded.onnx_sha256:
+            raise StalePackage(str(root), f"sliced/{block.index}.onnx is not the key's")
+    return Package(root, key, block_graphs(key.plan, blocks))
+
+
+def block_graphs(plan: Plan, blocks: list[bytes]) -> tuple[BlockGraph, ...]:
+    """The plan's blocks with their ONNX slices and tensors at the plan's scale."""
+    specs = plan.specs
+    return tuple(
+        BlockGraph(
+            block,
+            onnx,
+            tuple(specs[name] for name in block.inputs),
+            tuple(specs[name] for name in block.outputs),
+        )
+        for block, onnx in zip(plan.blocks, blocks, strict=True)
+    )

@@ -1,0 +1,161 @@
+"""Verify a run: every numbered check, in order, from two files and nothing else.
+
+An auditor needs the run and the model key; no network, no model, no SRS file, no torch and no
+onnxruntime.  The checks themselves are pure and live in `zkdps.core.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from zkdps.core import checks
+from zkdps.core.errors import CheckFailed, InputError, MalformedArchive, MalformedTensor
+from zkdps.core.fixed_point import FixedTensor, exact_integers, quantise
+from zkdps.core.model_key import ModelKey
+from zkdps.core.parse_key import parse_key
+from zkdps.core.parse_run import parse_run
+from zkdps.core.plan import TensorSpec
+from zkdps.core.policy import Policy
+from zkdps.core.prover import Prover
+from zkdps.core.run import Run
+from zkdps.core.statement import Commitment, Coverage
+from zkdps.workflows.archive import read_archive
+from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.observer import Observer, Silent
+from zkdps.workflows.reports import BlockVerdict, Machine, Verdict
+from zkdps.workflows.tensor_files import read_tensors
+
+
+def verify(
+    run: Path,
+    key: Path,
+    *,
+    inputs: Path | None = None,
+    outputs: Path | None = None,
+    policy: Policy | None = None,
+    machine: Machine,
+    observer: Observer | None = None,
+) -> Verdict:
+    """Verify the run in the file `run` under the model key in the file `key`.
+
+    Args:
+        run: the run file (`*.zkrun`), untrusted.
+        key: the model key file (`*.zkvk`), trusted as far as `policy.key_digest` says.
+        inputs: an npz with the input that the auditor knows, one array per model input (check 7).
+        outputs: an npz with the output that was claimed, one array per model output (check 8).
+        policy: demands beyond the checks that always hold.
+        machine: where the back end's verifier runs.
+        observer: hears of each proof.
+
+    Returns:
+        The verdict, if and only if every check holds.
+
+    Raises:
+        CheckFailed: a numbered check failed; exit code 1.
+        InputError: a file of the auditor's own cannot be read; exit code 2.
+    """
+    return verify_parsed(
+        *read_run_and_key(run, key),
+        inputs=inputs,
+        outputs=outputs,
+        policy=policy or Policy(),
+        machine=machine,
+        observer=observer or Silent(),
+    )
+
+
+def read_run_and_key(run: Path, key: Path) -> tuple[Run, ModelKey]:
+    """Check 1.
+
+    Raises:
+        CheckFailed: check 1, a file is malformed.
+        UnreadableFile: a file is not there.
+    """
+    run_members, key_members = _members(run), _members(key)
+    try:
+        return parse_run(run_members, str(run)), parse_key(key_members, str(key))
+    except InputError as error:
+        raise CheckFailed(1, str(error)) from error
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    try:
+        return read_archive(path)
+    except MalformedArchive as error:
+        raise CheckFailed(1, str(error)) from error
+
+
+def verify_parsed(
+    run: Run,
+    key: ModelKey,
+    *,
+    inputs: Path | None,
+    outputs: Path | None,
+    policy: Policy,
+    machine: Machine,
+    observer: Observer,
+) -> Verdict:
+    """Checks 2 to 11 of files that passed check 1; see `verify`."""
+    well_formed = checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
+    trusted = checks.check_key(key, run, policy)
+    with open_prover(key.prover, machine) as prover:
+        srs = checks.check_srs(key, policy, prover.development_srs_sha256)
+        blocks = checks.check_blocks(key, run)
+        proofs = _check_proofs(key, run, prover, observer)
+        boundaries = checks.check_boundaries(key, run)
+
+        def commit(block: int, spec: TensorSpec, tensor: FixedTensor) -> Commitment:
+            return prover.commit(key.blocks[block].material, key.link, spec, tensor)
+
+        first = checks.check_input(key, run, _read_inputs(key, inputs), commit, policy)
+        last = checks.check_output(key, run, _read_outputs(key, outputs), commit, policy)
+    coverage = {receipt.statement.block: Coverage.PROVED for receipt in run.receipts}
+    outcomes = (
+        well_formed,
+        trusted,
+        srs,
+        blocks,
+        proofs,
+        boundaries,
+        first,
+        last,
+        checks.Outcome(9, checks.Status.ABSENT, "the run holds no CDV receipts"),
+        checks.Outcome(10, checks.Status.ABSENT, "runs of version 1 are not signed"),
+        checks.check_coverage(key, coverage, policy),
+    )
+    verdicts = tuple(
+        BlockVerdict(block.name, coverage[block.index], receipt.proof.usage)
+        for block, receipt in zip(key.plan.blocks, run.receipts, strict=True)
+    )
+    return Verdict(key, run, outcomes, verdicts)
+
+
+def _check_proofs(key: ModelKey, run: Run, prover: Prover, observer: Observer) -> checks.Outcome:
+    total = len(run.receipts)
+    for position, receipt in enumerate(run.receipts, start=1):
+        step = f"verify block {receipt.statement.block}"
+        observer.started(step, position, total)
+        material = key.blocks[receipt.statement.block].material
+        prover.verify(material, key.trust, receipt.statement, receipt.proof)
+        observer.finished(step, position, total)
+    return checks.Outcome(5, checks.Status.PASSED, f"{total} proofs, verified by {prover.name}")
+
+
+def _read_inputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] | None:
+    if path is None:
+        return None
+    arrays = read_tensors(path, key.plan.inputs)
+    specs = key.plan.specs
+    return {name: quantise(array, specs[name]) for name, array in arrays.items()}
+
+
+def _read_outputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] | None:
+    if path is None:
+        return None
+    arrays = read_tensors(path, key.plan.outputs)
+    specs = key.plan.specs
+    try:
+        return {name: exact_integers(array, specs[name]) for name, array in arrays.items()}
+    except MalformedTensor as error:
+        raise CheckFailed(8, str(error), tensor=error.tensor) from error
