@@ -13,7 +13,7 @@ the code.
     │   └── BadCut, DoesNotFit
     ├── CircuitError          a block cannot become, or overflows, a circuit        exit 1
     │   └── LayoutFailed, ScaleDrift, BoundaryMismatch, OutOfRange, AccuracyMissed
-    ├── SetupError            SRS, keys, package, disk: prepare the ground          exit 2
+    ├── SetupError            reference string, keys, package, disk: prepare them   exit 2
     │   └── MissingSrs, MalformedSrs, WrongSrs, StalePackage, PackageBusy, StorageFailed
     ├── ProofError            a prover process did not deliver                      exit 1
     │   └── ProverFailed, ProverPanicked, ProverKilled, ProverTimedOut
