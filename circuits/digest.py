@@ -1,9 +1,9 @@
 """The identity of a model: one SHA-256 over its graph and weights.
 
 Hashed is the tree of protobuf fields of the model, each as `field name, kind, length, bytes`, in
-the order of field numbers, repeated fields in their order; unknown fields not at all.  So the digest
-depends on: nodes (operator, domain, names, attributes), inputs and outputs with types, initializers,
-local functions, opset imports.
+the order of field numbers, repeated fields in their order; unknown fields not at all.  So the
+digest depends on: nodes (operator, domain, names, attributes), inputs and outputs with types,
+initializers, local functions, opset imports.
 
 Left out, because the model computes the same without them: `ir_version`, `producer_name`,
 `producer_version`, `model_version`, the model's own `domain`, every `doc_string`, `metadata_props`,

@@ -28,7 +28,7 @@ MAX_NODES = 100_000
 MAX_FUNCTIONS = 10_000
 MAX_INITIALIZERS = 100_000
 MAX_GRAPH_DEPTH = 1
-"""Only the main graph: If, Loop and Scan hold further graphs, which no circuit can choose between."""
+"""Only the main graph: a circuit cannot choose between the graphs that If, Loop and Scan hold."""
 
 _RUNTIME_OPERATORS = frozenset({"LayerNormalization", "SimplifiedLayerNormalization"})
 """Operators that onnxruntime's optimiser writes into the default domain before ONNX had them."""
@@ -113,11 +113,13 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
 def _refuse_control_flow(nodes: Iterable[NodeProto]) -> None:
     for node in nodes:
         holds_graph = any(a.HasField("g") or a.graphs for a in node.attribute)
-        if holds_graph or (node.op_type in ("If", "Loop", "Scan") and node.domain in ("", "ai.onnx")):
+        if holds_graph or (
+            node.op_type in ("If", "Loop", "Scan") and node.domain in ("", "ai.onnx")
+        ):
             raise UnsupportedOperator(
                 operator=node.op_type,
                 node=node.name,
-                reason="a circuit runs the same operations on every input, without branches or loops",
+                reason="a circuit runs the same operations on every input, with no branch or loop",
                 remedy="export with fixed shapes, so that the exporter unrolls or folds it away",
             )
         if any(a.HasField("sparse_tensor") or a.sparse_tensors for a in node.attribute):
@@ -125,7 +127,7 @@ def _refuse_control_flow(nodes: Iterable[NodeProto]) -> None:
 
 
 def _check_expanded_size(model: onnx.ModelProto, path: str) -> None:
-    """Count the nodes after inlining, without inlining; recursion shows as a function never done."""
+    """Count the nodes after inlining, without inlining; a recursive function is never done."""
     bodies = {(f.domain, f.name, f.overload): f.node for f in model.functions}
     if len(bodies) != len(model.functions):
         raise MalformedModel(path, "two local functions share a name")

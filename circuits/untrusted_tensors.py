@@ -1,8 +1,9 @@
-"""Tensors from a stranger's ONNX file: sizes, storage and values are checked before anything reads them.
+"""Tensors from a stranger's ONNX file: checked before anything reads them.
 
-ONNX keeps a tensor's bytes in one of several places: `raw_data`, a typed field such as `float_data`,
-or a range of a second file ("external data").  `inline` brings the last form into the first, reading
-only inside the model's own directory; `check` then holds every tensor to its declared shape and type.
+ONNX keeps a tensor's bytes in one of several places: `raw_data`, a typed field such as
+`float_data`, or a range of a second file ("external data").  `inline` brings the last form into the
+first, reading only inside the model's directory; `check` then holds every tensor to its declared
+shape, type and size.
 
 Source: onnx.proto3, messages TensorProto and StringStringEntryProto, onnx 1.23.
 """
@@ -41,7 +42,7 @@ _DATA_FIELDS = (
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every dense tensor of the model: initializers, and attributes of nodes, functions included."""
+    """Every dense tensor: initializers, and attributes of nodes, functions included."""
     yield from model.graph.initializer
     bodies = [model.graph.node, *(function.node for function in model.functions)]
     for node in (node for nodes in bodies for node in nodes):
@@ -124,7 +125,9 @@ def check(tensor: TensorProto, path: str) -> None:
 def _inside(directory: Path, location: str, name: str, path: str) -> Path:
     parts = PurePosixPath(location).parts
     if not parts or PurePosixPath(location).is_absolute() or ".." in parts or "\0" in location:
-        raise MalformedModel(path, f"tensor {name!r} has its data at {location!r}, not a plain name")
+        raise MalformedModel(
+            path, f"tensor {name!r} has its data at {location!r}, not a plain name"
+        )
     try:
         source = (directory / location).resolve(strict=True)
         home = directory.resolve(strict=True)
@@ -147,7 +150,9 @@ def _read_range(
     offset = _natural(entries.get("offset", "0"), "offset", tensor.name, path)
     length = _natural(entries.get("length", str(needed_bytes)), "length", tensor.name, path)
     if length != needed_bytes:
-        reason = f"tensor {tensor.name!r} needs {needed_bytes} bytes, its external data has {length}"
+        reason = (
+            f"tensor {tensor.name!r} needs {needed_bytes} bytes, its external data has {length}"
+        )
         raise MalformedModel(path, reason)
     if length > budget_bytes:
         reason = f"weights with external data exceed {MAX_MODEL_BYTES} bytes"
@@ -159,7 +164,9 @@ def _read_range(
     except OSError as error:
         raise UnreadableFile(str(source), error.strerror or str(error)) from error
     if len(data) != length:
-        reason = f"tensor {tensor.name!r}: bytes {offset}..{offset + length} are not in {source.name}"
+        reason = (
+            f"tensor {tensor.name!r}: bytes {offset}..{offset + length} are not in {source.name}"
+        )
         raise MalformedModel(path, reason)
     return data
 
