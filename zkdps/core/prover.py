@@ -91,6 +91,13 @@ class Prover(Protocol):
         """Commitment schemes it offers, the default first."""
 
     @property
+    def is_fitted(self) -> bool:
+        """Whether `estimate` uses constants measured on this machine."""
+
+    def fit(self) -> None:
+        """Measure this machine's constants with probe circuits, unless that was done before."""
+
+    @property
     def development_srs_sha256(self) -> str | None:
         """SHA-256 hex of the verifier part of the development SRS; `None` without a set-up."""
 

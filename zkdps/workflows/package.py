@@ -15,14 +15,14 @@ All paths are relative; the directory may be moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zkdps.core.canonical import sha256_hex
 from zkdps.core.errors import InputError, StalePackage
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
-from zkdps.core.plan import Plan
+from zkdps.core.plan import Plan, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Prover
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.storage import read_bytes
@@ -76,6 +76,19 @@ def open_package(root: Path) -> Package:
         if sha256_hex(onnx) != recorded.onnx_sha256:
             raise StalePackage(str(root), f"sliced/{block.index}.onnx is not the key's")
     return Package(root, key, block_graphs(key.plan, blocks))
+
+
+def at_scale(graph: BlockGraph, scale_bits: int) -> BlockGraph:
+    """The same slice with its real tensors at `scale_bits`."""
+
+    def scaled(spec: TensorSpec) -> TensorSpec:
+        return replace(spec, scale_bits=scale_bits if spec.is_real else 0)
+
+    return replace(
+        graph,
+        inputs=tuple(map(scaled, graph.inputs)),
+        outputs=tuple(map(scaled, graph.outputs)),
+    )
 
 
 def block_graphs(plan: Plan, blocks: list[bytes]) -> tuple[BlockGraph, ...]:

@@ -1,0 +1,198 @@
+"""Plan: how a model would be cut, and what each block would cost, before anything is built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+
+from zkdps.circuits.cuts import cut_at_tensors, cuttable_tensors
+from zkdps.circuits.dataflow import read_dataflow
+from zkdps.circuits.load import load_model
+from zkdps.circuits.misfit import Budget, misfit
+from zkdps.circuits.partition import cut_by_budget, cut_by_count
+from zkdps.circuits.prepare import Prepared, prepare
+from zkdps.circuits.pricing import (
+    AdditivePricing,
+    Floor,
+    SegmentCost,
+    SegmentPrice,
+    price_of,
+)
+from zkdps.circuits.slice import Groups, Sliced, block_graph, slice_model
+from zkdps.core.errors import UsageConflict
+from zkdps.core.plan import Cost, TensorSpec
+from zkdps.core.prover import BlockGraph, Prover
+from zkdps.core.statement import Link
+from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.memory import available_bytes
+from zkdps.workflows.observer import Observer, Silent
+from zkdps.workflows.package import at_scale
+from zkdps.workflows.reports import Cuts, Machine, PlannedBlock, PlanReport
+
+MAX_EXACT_OPERATORS = 24
+"""Up to so many operators every candidate block is laid out; beyond, operators are summed."""
+
+MEMORY_SHARE = 0.85
+"""Of the machine's free memory, what a plan without a stated budget may use."""
+
+
+def plan(
+    model: Path,
+    *,
+    cuts: Cuts,
+    shapes: Mapping[str, tuple[int, ...]],
+    scale_bits: int,
+    link: Link,
+    prover: str,
+    machine: Machine,
+    observer: Observer | None = None,
+) -> PlanReport:
+    """Cut a model and predict the cost of each block on this machine; nothing is written.
+
+    Args:
+        model: an ONNX file.
+        cuts: how to cut.
+        shapes: model input name to static shape, where the file leaves axes open.
+        scale_bits: fixed-point scale that the estimate is for.
+        link: how boundaries will be committed to.
+        prover: name of the back end.
+        machine: where provers run, and what they may take.
+        observer: hears of the stages.
+
+    Raises:
+        InputError: the model cannot be used.
+        PlanError: it cannot be cut as asked, or does not fit.
+        LayoutFailed: the back end cannot lay out a block.
+    """
+    watch = observer or Silent()
+    watch.started("prepare the model", 1, 3)
+    prepared = prepare(load_model(model), shapes, scale_bits=scale_bits)
+    with open_prover(prover, machine) as back_end:
+        watch.started("cut into blocks", 2, 3)
+        sliced = cut(prepared.model, cuts, back_end, scale_bits=scale_bits, link=link)
+        watch.started("estimate the blocks", 3, 3)
+        costs = estimate(sliced, back_end, scale_bits=scale_bits, link=link)
+        is_measured = back_end.is_fitted
+    return report(prepared, sliced, costs, scale_bits=scale_bits, is_measured=is_measured)
+
+
+def list_tensors(
+    model: Path, *, shapes: Mapping[str, tuple[int, ...]], scale_bits: int = 8
+) -> tuple[TensorSpec, ...]:
+    """Where the prepared model can be cut, in order of computation."""
+    return cuttable_tensors(prepare(load_model(model), shapes, scale_bits=scale_bits).model)
+
+
+def cut(
+    model: onnx.ModelProto, cuts: Cuts, prover: Prover, *, scale_bits: int, link: Link
+) -> Sliced:
+    """Slice a prepared model as asked; without any wish, such that blocks fit in free memory.
+
+    Raises:
+        UsageConflict: two ways of cutting were asked for at once.
+        PlanError: see `circuits.partition` and `circuits.cuts`.
+    """
+    asked = [cuts.blocks is not None, bool(cuts.tensors), cuts.max_ram_bytes, cuts.max_s]
+    if sum(map(bool, asked)) > 1 and not (
+        cuts.max_ram_bytes and cuts.max_s and sum(asked[:2]) == 0
+    ):
+        raise UsageConflict("give one of --blocks, --cut, or a budget (--max-ram, --max-seconds)")
+    return slice_model(model, _groups(model, cuts, prover, scale_bits, link))
+
+
+def _groups(
+    model: onnx.ModelProto, cuts: Cuts, prover: Prover, scale_bits: int, link: Link
+) -> Groups:
+    if cuts.tensors:
+        return cut_at_tensors(model, cuts.tensors)
+    price = pricing(model, prover, scale_bits=scale_bits, link=link)
+    if cuts.blocks is not None:
+        return cut_by_count(model, cuts.blocks, price).groups
+    budget_bytes = cuts.max_ram_bytes
+    if budget_bytes is None and cuts.max_s is None:
+        budget_bytes = int(MEMORY_SHARE * available_bytes())
+    return _within(model, price, Budget(budget_bytes, cuts.max_s))
+
+
+def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget) -> Groups:
+    """The fewest blocks that fit: every boundary is a commitment more to make and to check."""
+    flow = read_dataflow(model)
+    everything = tuple(sorted(flow.live))
+    if budget.broken_by(price(everything)) is None:
+        return (everything,)
+    return cut_by_budget(
+        model, price, max_ram_bytes=budget.max_ram_bytes, max_seconds=budget.max_seconds
+    ).groups
+
+
+def pricing(model: onnx.ModelProto, prover: Prover, *, scale_bits: int, link: Link) -> SegmentCost:
+    """What candidate blocks cost: laid out one by one where the model is small, else summed."""
+    flow = read_dataflow(model)
+
+    def laid_out(graph: BlockGraph) -> Cost:
+        graph = at_scale(graph, scale_bits)
+        (parameters,) = prover.choose([graph], scale_bits=scale_bits, link=link, ranges=None)
+        return prover.estimate(graph, parameters)
+
+    if len(flow.live) > MAX_EXACT_OPERATORS:
+        alone = [price_of(laid_out(block_graph(flow, frozenset({i})))) for i in flow.live]
+        floor = Floor(min(p.seconds for p in alone), min(p.ram_bytes for p in alone))
+        return AdditivePricing(flow, laid_out, floor)
+    known: dict[tuple[int, ...], SegmentPrice] = {}
+
+    def exact(nodes: tuple[int, ...]) -> SegmentPrice:
+        if nodes not in known:
+            known[nodes] = price_of(laid_out(block_graph(flow, frozenset(nodes))))
+        return known[nodes]
+
+    return exact
+
+
+def estimate(sliced: Sliced, prover: Prover, *, scale_bits: int, link: Link) -> tuple[Cost, ...]:
+    """The cost of every block with the parameters that the whole plan would get."""
+    graphs = [at_scale(graph, scale_bits) for graph in sliced.graphs]
+    parameters = prover.choose(graphs, scale_bits=scale_bits, link=link, ranges=None)
+    return tuple(
+        prover.estimate(graph, chosen) for graph, chosen in zip(graphs, parameters, strict=True)
+    )
+
+
+def check_budget(
+    model: onnx.ModelProto,
+    sliced: Sliced,
+    costs: tuple[Cost, ...],
+    price: SegmentCost,
+    budget: Budget,
+) -> None:
+    """Raise `DoesNotFit` for the first block whose final estimate exceeds the budget."""
+    flow = read_dataflow(model)
+    for graph, cost in zip(sliced.graphs, costs, strict=True):
+        if budget.broken_by(price_of(cost)) is not None:
+            nodes = flow.between(graph.block.inputs, graph.block.outputs)
+            raise misfit(flow, nodes, graph.block.index, price, budget)
+
+
+def report(
+    prepared: Prepared,
+    sliced: Sliced,
+    costs: tuple[Cost, ...],
+    *,
+    scale_bits: int,
+    is_measured: bool,
+) -> PlanReport:
+    """Put the parts of a plan together for rendering."""
+    blocks = tuple(
+        PlannedBlock(operators(graph.onnx), cost)
+        for graph, cost in zip(sliced.graphs, costs, strict=True)
+    )
+    lines = tuple(f"{item.name} at {item.node}: {item.detail}" for item in prepared.rewrites)
+    return PlanReport(sliced.plan.at_scale(scale_bits), blocks, scale_bits, lines, is_measured)
+
+
+def operators(graph_onnx: bytes) -> dict[str, int]:
+    """Operator name to count in a block, most frequent first."""
+    nodes = onnx.load_from_string(graph_onnx).graph.node
+    return dict(Counter(str(node.op_type) for node in nodes).most_common())
