@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
+from google.protobuf.message import (  # type: ignore[import-untyped]
+    DecodeError,
+    EncodeError,
+    Message,
+)
 from onnx import GraphProto, NodeProto
 
 from zkdps.circuits import untrusted_tensors
@@ -29,6 +34,9 @@ MAX_FUNCTIONS = 10_000
 MAX_INITIALIZERS = 100_000
 MAX_GRAPH_DEPTH = 1
 """Only the main graph: a circuit cannot choose between the graphs that If, Loop and Scan hold."""
+
+_TEXT_IN_BYTES = frozenset({"onnx.AttributeProto.s", "onnx.AttributeProto.strings"})
+"""Attributes such as `auto_pad` are declared as bytes; every operator reads them as text."""
 
 _RUNTIME_OPERATORS = frozenset({"LayerNormalization", "SimplifiedLayerNormalization"})
 """Operators that onnxruntime's optimiser writes into the default domain before ONNX had them."""
@@ -107,7 +115,29 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedModel(path, "not an ONNX protobuf, or cut short") from error
+    _check_text(model, path)
     return model
+
+
+def _check_text(message: Message, path: str) -> None:
+    """The parser keeps text that is not UTF-8, and only its users would fail."""
+    for field, value in message.ListFields():
+        items = value if field.is_repeated else [value]
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            for item in items:
+                _check_text(item, path)
+        elif field.type == FieldDescriptor.TYPE_STRING or field.full_name in _TEXT_IN_BYTES:
+            if not all(_is_text(item) for item in items):
+                raise MalformedModel(path, f"its field {field.full_name} is not text")
+
+
+def _is_text(item: str | bytes) -> bool:
+    if isinstance(item, bytes):
+        try:
+            item = item.decode()
+        except UnicodeDecodeError:
+            return False
+    return "\0" not in item
 
 
 def _refuse_control_flow(nodes: Iterable[NodeProto]) -> None:
@@ -173,6 +203,8 @@ def _check_types(model: onnx.ModelProto, path: str) -> None:
                 reason="only dense tensors can be committed to and proven",
                 remedy="export the model so that it takes and returns plain tensors",
             )
+        if value.type.tensor_type.elem_type not in onnx.TensorProto.DataType.values():
+            raise MalformedModel(path, f"value {value.name!r} has an unknown element type")
         dims = [d.dim_value for d in value.type.tensor_type.shape.dim if d.HasField("dim_value")]
         untrusted_tensors.check_dims(dims, f"value {value.name!r}", path)
 

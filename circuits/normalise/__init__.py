@@ -48,6 +48,7 @@ from zkdps.circuits.normalise import (
     tile,
 )
 from zkdps.circuits.normalise.conditions import check_normal
+from zkdps.core.errors import MalformedModel
 
 __all__ = ["check_normal", "normalise"]
 
@@ -86,14 +87,31 @@ def _without_functions(
 ) -> ir.Model:
     proto = onnx.ModelProto()
     proto.CopyFrom(model)
-    for entry in proto.opset_import:
-        entry.domain = "" if entry.domain == "ai.onnx" else entry.domain
+    _name_default_domain_once(proto)
     del proto.training_info[:]
     fix_dims.apply(proto, shapes, name)
-    graph = ir.from_proto(functions.inline_local(proto, name))
+    graph = _parsed(functions.inline_local(proto, name), name)
     NameFixPass()(graph)
     expand_runtime.apply(graph)
-    return ir.from_proto(functions.expand_schema_functions(ir.to_proto(graph), name))
+    return _parsed(functions.expand_schema_functions(ir.to_proto(graph), name), name)
+
+
+def _parsed(proto: onnx.ModelProto, name: str) -> ir.Model:
+    try:
+        model: ir.Model = ir.from_proto(proto)
+    except ir.serde.SerdeError as error:
+        cause = error.__cause__ or error
+        raise MalformedModel(name, f"it cannot be read: {cause}") from error
+    return model
+
+
+def _name_default_domain_once(proto: onnx.ModelProto) -> None:
+    """ONNX's own operators may be written with the domain "" or "ai.onnx"; take the first."""
+    for part in (proto, *proto.functions):
+        nodes = part.graph.node if part is proto else part.node
+        for entry in (*part.opset_import, *nodes):
+            if entry.domain == "ai.onnx":
+                entry.domain = ""
 
 
 def _settle_widths(graph: ir.Model, name: str) -> None:

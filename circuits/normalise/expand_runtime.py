@@ -29,7 +29,7 @@ def apply(model: ir.Model) -> None:
     # A FusedMatMul that transposes needs the rank of its operand, known only once what feeds it is
     # expanded; every round expands at least the first that waits.
     while _expand_ready(model):
-        ShapeInferencePass(strict_mode=False)(model)
+        ShapeInferencePass(strict_mode=False, data_prop=False)(model)
     if not any(node.domain == "com.microsoft" for node in model.graph):
         model.opset_imports.pop("com.microsoft", None)
 

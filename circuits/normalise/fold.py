@@ -132,9 +132,7 @@ def _single(node: ir.Node, version: int, feeds: dict[str, Array]) -> onnx.ModelP
     outputs = [onnx.ValueInfoProto(name=output) for output in proto.output if output]
     graph = helper.make_graph([proto], "one", inputs, outputs, small)
     opset = [helper.make_opsetid("", version)]
-    return onnx.shape_inference.infer_shapes(
-        helper.make_model(graph, opset_imports=opset), data_prop=True
-    )
+    return onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=opset))
 
 
 def _within_bounds(model: onnx.ModelProto, node: ir.Node, feeds: dict[str, Array]) -> bool:

@@ -53,7 +53,7 @@ def expand_schema_functions(model: onnx.ModelProto, name: str) -> onnx.ModelProt
         return model
     try:
         # Some bodies depend on the element type of the inputs.
-        typed = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        typed = onnx.shape_inference.infer_shapes(model)
         expanded: onnx.ModelProto = onnx.inliner.inline_selected_functions(
             typed, [("", op_type) for op_type in EXPANDED], inline_schema_functions=True
         )

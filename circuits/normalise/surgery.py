@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.tape import Tape
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 Build = Callable[[Tape], Sequence[ir.Value | None]]
 
 
@@ -24,11 +25,11 @@ def replace(node: ir.Node, build: Build) -> None:
     results = build(tape)
     for number, new in enumerate(tape.nodes):
         new.name = f"{node.name or node.outputs[0].name}/{new.op_type}_{number}"
-        for value in new.outputs:
-            value.name = f"{new.name}_out"
+        for made in new.outputs:
+            made.name = f"{new.name}_out"
     pairs = [(o, r) for o, r in zip(node.outputs, results, strict=True) if r is not None]
-    for old, new in pairs:
-        new.name, new.type, new.shape = old.name, old.type, old.shape
+    for old, result in pairs:
+        result.name, result.type, result.shape = old.name, old.type, old.shape
     ir.convenience.replace_nodes_and_values(
         graph, node, [node], list(tape.nodes), [old for old, _ in pairs], [new for _, new in pairs]
     )
@@ -41,11 +42,12 @@ def add_constant(graph: ir.Graph, name: str, array: Array) -> ir.Value:
     number = 1
     while fresh in taken:
         fresh, number = f"{name}_{number}", number + 1
-    tensor = ir.tensor(np.ascontiguousarray(array), name=fresh)
+    # asarray, since ascontiguousarray makes a vector of a scalar
+    tensor = ir.tensor(np.asarray(array, order="C"), name=fresh)
     value = ir.Value(
         name=fresh,
         const_value=tensor,
-        shape=ir.Shape(tensor.shape),
+        shape=ir.Shape(array.shape),
         type=ir.TensorType(tensor.dtype),
     )
     graph.register_initializer(value)

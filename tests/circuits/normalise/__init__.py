@@ -1,0 +1,1 @@
+"""Normalisation: each pass against onnxruntime, before and after."""
