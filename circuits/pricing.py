@@ -4,6 +4,10 @@ The planner prices tens of thousands of candidate blocks.  A back end's own esti
 out and takes milliseconds to seconds, so it is asked once per *kind* of operator (same operator,
 attributes and shapes) and blocks are priced as a fixed part plus the sum of their operators.  That
 is good enough to compare cuts; the chosen blocks are estimated for real afterwards.
+
+Some operators make their neighbours dearer: a softmax brings tables that widen every column of the
+circuit it is in.  That shows when the estimate of two neighbours exceeds their sum, and is priced
+as a factor on all the rest of the block, so that such operators get isolated where that pays.
 """
 
 from __future__ import annotations
@@ -28,6 +32,15 @@ class SegmentPrice:
     """Peak of set-up and proving."""
 
 
+MIN_INFLATION = 1.2
+"""Smaller factors are the rounding of circuits to whole columns."""
+
+MAX_INFLATION = 4.0
+"""Larger ones are a neighbour that alone needs next to nothing."""
+
+TELLING_SHARE = 0.1
+"""A neighbour that costs less than this share of the floor says nothing about inflation."""
+
 SegmentCost = Callable[[tuple[int, ...]], SegmentPrice]
 """Node positions, ascending, to the price of the block they would form; pure."""
 
@@ -50,7 +63,8 @@ class AdditivePricing:
     """A `SegmentCost`: the floor, plus what each operator costs above it when it stands alone.
 
     An operator's own estimate includes taking its inputs in from outside, so sums are on the safe
-    side for operators that end up next to each other.
+    side for operators that end up next to each other.  Where an operator `inflates` its neighbours,
+    every other operator of the block costs that factor more.
     """
 
     flow: Dataflow
@@ -58,19 +72,55 @@ class AdditivePricing:
     floor: Floor
     _known: dict[str, SegmentPrice] = field(default_factory=dict)
     _alone: dict[int, SegmentPrice] = field(default_factory=dict)
+    _kinds: dict[int, str] = field(default_factory=dict)
+    _pairs: dict[tuple[str, str, bool], float] = field(default_factory=dict)
+    _inflation: dict[int, float] = field(default_factory=dict)
 
     def __call__(self, nodes: tuple[int, ...]) -> SegmentPrice:
         """The price of the block that `nodes` would form."""
+        factors = self._factors(nodes)
         alone = [self._node(index) for index in nodes]
-        return SegmentPrice(
-            self.floor.seconds + sum(price.seconds for price in alone),
-            self.floor.ram_bytes + sum(price.ram_bytes for price in alone),
-        )
+        seconds = sum(f * price.seconds for f, price in zip(factors, alone, strict=True))
+        ram_bytes = sum(f * price.ram_bytes for f, price in zip(factors, alone, strict=True))
+        return SegmentPrice(self.floor.seconds + seconds, self.floor.ram_bytes + round(ram_bytes))
+
+    def inflates(self, index: int) -> float:
+        """By what factor an operator makes the others in its block dearer; at least 1.
+
+        The smallest factor over its neighbours: next to a softmax everything looks inflating, but
+        only the softmax is so next to all its neighbours.
+        """
+        if index not in self._inflation:
+            beside = (*self.flow.needs[index], *self.flow.feeds[index])
+            seen = [self._beside(index, other) for other in beside]
+            known = [factor for factor in seen if factor is not None]
+            self._inflation[index] = min(known, default=1.0)
+        return self._inflation[index]
+
+    def _factors(self, nodes: tuple[int, ...]) -> list[float]:
+        """For each operator the largest inflation among the others."""
+        inflations = [self.inflates(index) for index in nodes]
+        highest, second = ([*sorted(inflations, reverse=True), 1.0])[:2]
+        top = inflations.index(highest)
+        return [second if place == top else highest for place in range(len(nodes))]
+
+    def _beside(self, index: int, other: int) -> float | None:
+        """The factor on `other` that explains what the two cost together; `None` if it is tiny."""
+        mine, theirs = self._node(index), self._node(other)
+        if theirs.seconds < TELLING_SHARE * self.floor.seconds or not theirs.seconds:
+            return None
+        first, second = sorted((index, other))
+        key = (self._kinds[first], self._kinds[second], index < other)
+        if key not in self._pairs:
+            both = price_of(self.estimate(block_graph(self.flow, frozenset({first, second}))))
+            factor = (both.seconds - self.floor.seconds - mine.seconds) / theirs.seconds
+            self._pairs[key] = min(factor, MAX_INFLATION) if factor > MIN_INFLATION else 1.0
+        return self._pairs[key]
 
     def _node(self, index: int) -> SegmentPrice:
         if index not in self._alone:
             graph = block_graph(self.flow, frozenset({index}))
-            kind = _kind(self.flow, index, graph)
+            kind = self._kinds[index] = _kind(self.flow, index, graph)
             if kind not in self._known:
                 price = price_of(self.estimate(graph))
                 self._known[kind] = SegmentPrice(
