@@ -208,10 +208,13 @@ def _refusing(what: str) -> Iterator[None]:
     """Turn onnxruntime's own exceptions into `MalformedModel`."""
     state = _onnxruntime().capi.onnxruntime_pybind11_state
     own = (item for item in vars(state).values() if isinstance(item, type))
-    foreign = tuple(item for item in own if issubclass(item, Exception))
+    foreign: tuple[type[Exception], ...] = (
+        *(item for item in own if issubclass(item, Exception)),
+        *(ValueError, TypeError, KeyError, RuntimeError),
+    )
     try:
         yield
-    except (*foreign, ValueError, TypeError, KeyError, RuntimeError) as error:
+    except foreign as error:
         raise MalformedModel(what, f"onnxruntime says: {error}") from error
 
 
