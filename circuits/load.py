@@ -122,13 +122,15 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
 def _check_text(message: Message, path: str) -> None:
     """The parser keeps text that is not UTF-8, and only its users would fail."""
     for field, value in message.ListFields():
+        is_text = field.type == FieldDescriptor.TYPE_STRING or field.full_name in _TEXT_IN_BYTES
+        if not is_text and field.type != FieldDescriptor.TYPE_MESSAGE:
+            continue
         items = value if field.is_repeated else [value]
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             for item in items:
                 _check_text(item, path)
-        elif field.type == FieldDescriptor.TYPE_STRING or field.full_name in _TEXT_IN_BYTES:
-            if not all(_is_text(item) for item in items):
-                raise MalformedModel(path, f"its field {field.full_name} is not text")
+        elif not all(_is_text(item) for item in items):
+            raise MalformedModel(path, f"its field {field.full_name} is not text")
 
 
 def _is_text(item: str | bytes) -> bool:

@@ -72,7 +72,7 @@ def normalise(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> 
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
     ClearMetadataAndDocStringPass()(graph)
     _settle_widths(graph, name)
-    opset.restamp(graph)
+    opset.lower_stamp(graph)
     _settle(graph, name)
     attributes.apply(graph)
     refuse.apply(graph, name)
@@ -92,6 +92,7 @@ def _without_functions(
     fix_dims.apply(proto, shapes, name)
     graph = _parsed(functions.inline_local(proto, name), name)
     NameFixPass()(graph)
+    opset.raise_stamp(graph)
     expand_runtime.apply(graph)
     return _parsed(functions.expand_schema_functions(ir.to_proto(graph), name), name)
 

@@ -21,7 +21,8 @@ def apply(model: ir.Model) -> None:
     """Make windows explicit, then add the defaults that schemas know.
 
     Raises:
-        UnsupportedOperator: an auto_pad of ConvTranspose that would need negative padding.
+        UnsupportedOperator: an auto_pad of ConvTranspose that would need negative padding, or any
+            auto_pad with dilations.
     """
     version = model.opset_imports[""]
     for node in model.graph:
@@ -75,6 +76,13 @@ def _pads(
         return _ints(node, "pads", [0] * 2 * len(window))
     if mode == "VALID":
         return [0] * 2 * len(window)
+    if any(span != size for span, size in zip(window, _kernel(node) or [], strict=True)):
+        raise UnsupportedOperator(
+            operator=node.op_type,
+            node=node.name or "",
+            reason=f"auto_pad {mode} with dilations is read in different ways by runtimes",
+            remedy="state pads instead of auto_pad",
+        )
     totals = [
         max((-(-size // stride) - 1) * stride + span - size, 0)
         for size, span, stride in zip(spatial, window, strides, strict=True)

@@ -15,7 +15,7 @@ from onnx_ir.passes.common import ShapeInferencePass
 from onnx_ir.tape import Tape
 
 from zkdps.circuits.normalise.surgery import add_constant, replace
-from zkdps.core.errors import UnsupportedOperator
+from zkdps.core.errors import MalformedModel, UnsupportedOperator
 
 Values = Sequence[ir.Value | None]
 
@@ -41,12 +41,29 @@ def _expand_ready(model: ir.Model) -> bool:
         expand = _EXPANSIONS.get(node.op_type) if node.domain == "com.microsoft" else None
         if expand is None:
             continue
+        _check_signature(node)
         if node.op_type == "FusedMatMul" and not _ranks_known(node):
             waiting = True
             continue
         expand(node)
         expanded = True
     return waiting and expanded
+
+
+def _check_signature(node: ir.Node) -> None:
+    """ONNX's checker knows nothing of this domain, so a file may hold any nonsense here."""
+    needed = _REQUIRED_INPUTS[node.op_type]
+    given = node.inputs[:needed]
+    if len(given) < needed or any(value is None for value in given):
+        raise MalformedModel("graph", f"node {node.name!r} ({node.op_type}) lacks an input")
+    if not 1 <= len(node.outputs) <= 4:
+        raise MalformedModel("graph", f"node {node.name!r} has {len(node.outputs)} outputs")
+    for key, attribute in node.attributes.items():
+        wanted = ir.AttributeType.FLOAT if key in _REAL_ATTRIBUTES else ir.AttributeType.INT
+        if attribute.type != wanted:
+            raise MalformedModel(
+                "graph", f"node {node.name!r}: attribute {key} is no {wanted.name}"
+            )
 
 
 def _scalar(node: ir.Node, name: str, number: float) -> ir.Value:
@@ -233,6 +250,18 @@ def _refused(node: ir.Node, reason: str) -> UnsupportedOperator:
 
 
 _SQRT_2_PI = math.sqrt(2.0 / math.pi)
+_REAL_ATTRIBUTES = frozenset({"alpha", "epsilon"})
+_REQUIRED_INPUTS = {
+    "Gelu": 1,
+    "BiasGelu": 2,
+    "FastGelu": 1,
+    "QuickGelu": 1,
+    "FusedMatMul": 2,
+    "SkipLayerNormalization": 3,
+    "SkipSimplifiedLayerNormalization": 3,
+    "LayerNormalization": 2,
+    "SimplifiedLayerNormalization": 2,
+}
 _EXPANSIONS: dict[str, Callable[[ir.Node], None]] = {
     "Gelu": _gelu,
     "BiasGelu": _bias_gelu,

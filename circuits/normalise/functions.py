@@ -49,8 +49,10 @@ def expand_schema_functions(model: onnx.ModelProto, name: str) -> onnx.ModelProt
     Raises:
         MalformedModel: types are inconsistent, or a body cannot be built for these types.
     """
-    if not any(node.op_type in EXPANDED and not node.domain for node in model.graph.node):
+    called = [n for n in model.graph.node if n.op_type in EXPANDED and not n.domain]
+    if not called:
         return model
+    _write_defaults(called, model)
     try:
         # Some bodies depend on the element type of the inputs.
         typed = onnx.shape_inference.infer_shapes(model)
@@ -61,3 +63,19 @@ def expand_schema_functions(model: onnx.ModelProto, name: str) -> onnx.ModelProt
         raise MalformedModel(name, f"ONNX functions cannot be expanded: {error}") from error
     check_counts(expanded, name)
     return expanded
+
+
+def _write_defaults(nodes: list[onnx.NodeProto], model: onnx.ModelProto) -> None:
+    """ONNX's inliner drops an attribute left out instead of taking the schema's default.
+
+    MeanVarianceNormalization without `axes` would silently be taken over all axes.
+    """
+    version = next(entry.version for entry in model.opset_import if not entry.domain)
+    for node in nodes:
+        if not onnx.defs.has(node.op_type, version, ""):
+            continue
+        given = {attribute.name for attribute in node.attribute}
+        for key, attribute in onnx.defs.get_schema(node.op_type, version, "").attributes.items():
+            default = attribute.default_value
+            if key not in given and default.type != onnx.AttributeProto.UNDEFINED:
+                node.attribute.append(default)

@@ -52,17 +52,28 @@ def check_range(model: onnx.ModelProto, name: str) -> None:
         raise MalformedModel(name, reason)
 
 
-def restamp(model: ir.Model) -> None:
-    """Move the stamp into 17..20 when it is outside.
+def raise_stamp(model: ir.Model) -> None:
+    """Move a stamp below 17 up to 17.
 
     Raises:
         UnsupportedOperator: an operator that changed its meaning in between.
     """
+    if model.opset_imports[""] < DELIVERED[0]:
+        _restamp(model, DELIVERED[0], _TYPES_ONLY_TO_17)
+
+
+def lower_stamp(model: ir.Model) -> None:
+    """Move a stamp above 20 down to 20; element types that 20 did not have must be gone.
+
+    Raises:
+        UnsupportedOperator: an operator that changed its meaning in between.
+    """
+    if model.opset_imports[""] > DELIVERED[-1]:
+        _restamp(model, DELIVERED[-1], _TYPES_ONLY_FROM_22)
+
+
+def _restamp(model: ir.Model, target: int, unchanged: frozenset[str]) -> None:
     version = model.opset_imports[""]
-    if version in DELIVERED:
-        return
-    target = DELIVERED[0] if version < DELIVERED[0] else DELIVERED[-1]
-    unchanged = _TYPES_ONLY_TO_17 if version < target else _TYPES_ONLY_FROM_22
     for node in model.graph:
         if node.domain or node.op_type in unchanged:
             continue
