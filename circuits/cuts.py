@@ -38,7 +38,11 @@ class _Cut:
 def cuttable_tensors(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
     """Where `--cut` may cut: tensors that nodes make for other nodes, in order of making."""
     flow = read_dataflow(model)
-    return tuple(flow.specs[name] for name in flow.makers if flow.readers[name])
+    return tuple(
+        flow.specs[name]
+        for name in flow.makers
+        if flow.readers[name] and name not in flow.uncuttable
+    )
 
 
 def cuttable_modules(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -75,10 +79,26 @@ def _with_rest(
         blocks.append(rest)
     if len(blocks) < 2 and cuts and not cuts[-1].is_module:
         raise BadCut(cuts[-1].name, "nothing would be left after it")
-    return tuple(tuple(sorted(block)) for block in blocks)
+    return tuple(tuple(sorted(block)) for block in _settled(flow, blocks) if block)
+
+
+def _settled(flow: Dataflow, blocks: list[frozenset[int]]) -> list[frozenset[int]]:
+    """Blocks from which no uncuttable tensor leaves if that can be: its maker moves to the reader.
+
+    Such a maker is a relabelling of its operand that costs nothing; the operand crosses instead.
+    """
+    home = {index: place for place, block in enumerate(blocks) for index in block}
+    for name in reversed([name for name in flow.makers if name in flow.uncuttable]):
+        # Readers before makers, so that a chain of relabellings moves as a whole.
+        home[flow.makers[name]] = min(home[reader] for reader in flow.feeds[flow.makers[name]])
+    return [
+        frozenset(index for index in home if home[index] == place) for place in range(len(blocks))
+    ]
 
 
 def _cut(flow: Dataflow, name: str) -> _Cut:
+    if name in flow.uncuttable:
+        raise BadCut(name, "it is held at another scale than the chain's; cut before or behind it")
     if name in flow.makers:
         targets = frozenset({flow.makers[name]})
         return _Cut(name, targets, flow.ancestors(targets), is_module=False)

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import onnx
 
+from zkdps.circuits.rewrites import raised_tensors
 from zkdps.circuits.scopes import module_path
 from zkdps.core.errors import MalformedModel, UndeterminedShape
 from zkdps.core.plan import TensorSpec
@@ -35,6 +36,8 @@ class Dataflow:
     """Tensor to the live nodes that read it, ascending; empty where it only leaves the model."""
     live: tuple[int, ...]
     """Live nodes, ascending: a topological order."""
+    uncuttable: frozenset[str] = frozenset()
+    """Tensors that must not cross a boundary: they are held at another scale than the chain's."""
 
     def node(self, index: int) -> onnx.NodeProto:
         """The ONNX node at a position."""
@@ -176,6 +179,7 @@ def read_dataflow(model: onnx.ModelProto) -> Dataflow:
         makers=used,
         readers={name: tuple(readers[name]) for name in names},
         live=live,
+        uncuttable=raised_tensors(model) & used.keys() - set(outputs),
     )
 
 

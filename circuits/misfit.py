@@ -68,7 +68,9 @@ def helpful_cut(
     inside = frozenset(nodes)
     best = (_amount(cost(nodes), in_memory), 0, "")
     for name, maker in flow.makers.items():
-        if maker not in inside or not any(reader in inside for reader in flow.readers[name]):
+        if name in flow.uncuttable or maker not in inside:
+            continue
+        if not any(reader in inside for reader in flow.readers[name]):
             continue
         first = flow.ancestors({maker}) & inside
         halves = (first, inside - first)

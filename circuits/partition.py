@@ -235,8 +235,8 @@ def cut_points(flow: Dataflow, order: Order, allow_integers: bool) -> tuple[int,
     """Positions of `order` where a block may end, both ends of the order included.
 
     At such a position only real tensors cross (made before it, read after it), unless
-    `allow_integers`.  Model inputs may cross anywhere: they are nobody's to commit to but the
-    user's.
+    `allow_integers`, and none that is `uncuttable`.  Model inputs may cross anywhere: they are
+    nobody's to commit to but the user's.
     """
     alive: dict[str, int] = {}
     free: list[tuple[int, int]] = []
@@ -248,6 +248,8 @@ def cut_points(flow: Dataflow, order: Order, allow_integers: bool) -> tuple[int,
                     del alive[name]
         alive.update((name, len(flow.readers[name])) for name in flow.makes[index])
         alive = {name: count for name, count in alive.items() if count}
+        if flow.uncuttable & alive.keys():
+            continue
         if allow_integers or all(flow.specs[name].is_real for name in alive):
             free.append((sum(flow.specs[name].size for name in alive), position))
     kept = sorted(position for _, position in sorted(free)[: MAX_CUT_POINTS - 2])

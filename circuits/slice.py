@@ -44,12 +44,14 @@ def slice_model(model: onnx.ModelProto, groups: Groups) -> Sliced:
     listed; weights that are computed from weights are copied into the blocks that read them.
 
     Raises:
-        BadCut: a block is empty, a node is in no block or in two, or blocks need each other.
+        BadCut: a block is empty, a node is in no block or in two, blocks need each other, or a
+            tensor crosses that must not.
         DoesNotFit: a block's weights exceed what one ONNX file holds (2 GiB).
         MalformedModel, UndeterminedShape: the model is not normal.
     """
     flow = read_dataflow(model)
     blocks = _in_order(flow, _checked(flow, groups))
+    _refuse_uncuttable(flow, blocks)
     names = block_names(flow, blocks)
     records = tuple(
         Block(index, name, flow.entering(nodes), flow.leaving(nodes))
@@ -113,6 +115,15 @@ def _checked(flow: Dataflow, groups: Groups) -> list[frozenset[int]]:
     if live - seen:
         raise BadCut(_label(flow, min(live - seen)), "the operator is in no block")
     return blocks
+
+
+def _refuse_uncuttable(flow: Dataflow, blocks: list[frozenset[int]]) -> None:
+    for position, nodes in enumerate(blocks):
+        for name in flow.leaving(nodes):
+            if name in flow.uncuttable:
+                raise BadCut(
+                    name, f"it would leave block {position} at another scale than the chain's"
+                )
 
 
 def _in_order(flow: Dataflow, blocks: list[frozenset[int]]) -> list[frozenset[int]]:

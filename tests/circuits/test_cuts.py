@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.circuits.dag_models import chain, dag_models, model_of, residual, value
 from zkdps.circuits.cuts import cut_at_tensors, cuttable_modules, cuttable_tensors
 from zkdps.circuits.dataflow import read_dataflow
+from zkdps.circuits.partition import cut_points
 from zkdps.circuits.slice import slice_model
 from zkdps.core.errors import BadCut
 
@@ -90,3 +92,36 @@ def test_interleaved_modules_are_refused() -> None:
         node.name = name
     with pytest.raises(BadCut, match="between two parts"):
         cut_at_tensors(model, ["a", "b"])
+
+
+def raised() -> onnx.ModelProto:
+    """a = Relu(x); m = a / 8 (at a higher scale); r = Flatten(m); b = Sigmoid(a); y = r + b."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("Relu", ["x"], ["a"], "relu"),
+        make("Mul", ["a", "eighth"], ["m"], "raise"),
+        make("Flatten", ["m"], ["r"], "flatten"),
+        make("Sigmoid", ["a"], ["b"], "sigmoid"),
+        make("Add", ["r", "b"], ["y"], "add"),
+    ]
+    weights: dict[str, np.ndarray] = {"eighth": np.array(0.125, np.float32)}
+    return model_of(nodes, [value("x")], [value("y")], weights)
+
+
+def test_raised_tensors_never_cross_a_boundary() -> None:
+    model = raised()
+    assert [spec.name for spec in cuttable_tensors(model)] == ["a", "b"]
+    with pytest.raises(BadCut, match="another scale"):
+        cut_at_tensors(model, ["r"])
+    with pytest.raises(BadCut, match="another scale"):
+        slice_model(model, [[0, 1, 2], [3, 4]])
+    flow = read_dataflow(model)
+    assert cut_points(flow, flow.live, allow_integers=True) == (0, 1, 5)
+
+
+def test_what_raises_moves_to_its_reader() -> None:
+    model = raised()
+    names = ["/p/Relu", "/p/Mul", "/p/Flatten", "/q/Sigmoid", "/q/Add"]
+    for node, name in zip(model.graph.node, names, strict=True):
+        node.name = name
+    assert cut_at_tensors(model, ["p", "q"]) == ((0,), (1, 2, 3, 4))
