@@ -59,7 +59,8 @@ def _tile(model: ir.Model, node: ir.Node) -> Rewrite | None:
 def _matmul(model: ir.Model, node: ir.Node) -> Rewrite | None:
     """Give both operands the same stack; a constant matrix loses its empty stack instead."""
     left, right = argument(node, 0), argument(node, 1)
-    if min(len(dims(left)), len(dims(right))) < 3 or dims(left)[:-2] == dims(right)[:-2]:
+    sizes_left, sizes_right = reversed(dims(left)[:-2]), reversed(dims(right)[:-2])
+    if all(a == b for a, b in zip(sizes_left, sizes_right, strict=False)):
         return None
     stack = dims(node.outputs[0])[:-2]
     patch = Patch(model, node)

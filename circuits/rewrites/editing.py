@@ -35,6 +35,14 @@ def scalar(value: ir.Value | None) -> float | None:
     return float(array.reshape(())) if array is not None and array.size == 1 else None
 
 
+def uniform(value: ir.Value | None) -> float | None:
+    """The number that an initializer repeats in every place."""
+    array = known(value)
+    if array is None or not array.size or np.any(array != array.flat[0]):
+        return None
+    return float(array.flat[0])
+
+
 def dims(value: ir.Value) -> tuple[int, ...]:
     """The static shape, which every value of a normal model has."""
     if value.shape is None:

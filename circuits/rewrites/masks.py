@@ -23,6 +23,7 @@ from zkdps.circuits.rewrites.editing import (
     integer,
     known,
     label,
+    rename,
     sole_user,
 )
 from zkdps.circuits.rewrites.record import Rewrite
@@ -54,6 +55,7 @@ def _clamp(model: ir.Model, node: ir.Node, low: float) -> Rewrite | None:
     _demand_open_rows(node, softmax, mask, low)
     patch = Patch(model, node)
     node.replace_input_with(index, patch.floats(np.maximum(mask, low), "mask"))
+    _rename(model, node.outputs[0])
     return Rewrite("masks", label(node), _detail(low), exact=False)
 
 
@@ -74,6 +76,7 @@ def _choose(model: ir.Model, node: ir.Node, low: float) -> Rewrite | None:
             return None
         clamped = patch.floats(np.maximum(constant, low), "floor")
         node.replace_input_with(1 + constant_index, clamped)
+        _rename(model, node.outputs[0])
         return Rewrite("masks", name, _detail(low), exact=False)
     data = argument(node, 2 - constant_index)
     if dims(data) != dims(node.outputs[0]):
@@ -81,7 +84,9 @@ def _choose(model: ir.Model, node: ir.Node, low: float) -> Rewrite | None:
     masked = choice if constant_index == 0 else ~choice
     mask = np.where(masked, np.broadcast_to(constant, np.broadcast(masked, constant).shape), 0.0)
     _demand_open_rows(node, softmax, mask, low)
-    patch.replace(patch.node("Add", [data, patch.floats(np.maximum(mask, low), "mask")], "masked"))
+    masked_logits = patch.node("Add", [data, patch.floats(np.maximum(mask, low), "mask")], "masked")
+    patch.replace(masked_logits)
+    _rename(model, masked_logits)
     return Rewrite("masks", name, f"constant choice as a sum; {_detail(low)}", exact=False)
 
 
@@ -89,6 +94,14 @@ def _detail(low: float) -> str:
     return (
         f"masked logits at {low:g}, exact after rounding if they exceed the others by <= {SPREAD}"
     )
+
+
+def _rename(model: ir.Model, value: ir.Value) -> None:
+    """Logits that were clamped are not the tensor that the name meant."""
+    reader = sole_user(value)
+    rename(model, value, "clamped")
+    if reader is not None and reader.op_type in PASSED_THROUGH:
+        _rename(model, reader.outputs[0])
 
 
 def _softmax(node: ir.Node) -> ir.Node | None:

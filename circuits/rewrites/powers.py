@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from zkdps.circuits.rewrites.editing import FLOAT, Patch, argument, dims, each, label, scalar
+from zkdps.circuits.rewrites.editing import FLOAT, Patch, argument, dims, each, label, uniform
 from zkdps.circuits.rewrites.record import Rewrite
 from zkdps.circuits.rewrites.scales import HEADROOM_BITS
 
@@ -21,7 +21,7 @@ def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
 
 
 def _rewrite(model: ir.Model, node: ir.Node, scale_bits: int) -> Rewrite | None:
-    exponent = scalar(node.inputs[1])
+    exponent = uniform(node.inputs[1])
     data = argument(node, 0)
     if exponent is None or exponent != int(exponent) or node.outputs[0].dtype != FLOAT:
         return None

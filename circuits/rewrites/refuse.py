@@ -23,6 +23,7 @@ from zkdps.circuits.rewrites.editing import (
     optional,
     scalar,
     text,
+    uniform,
 )
 from zkdps.circuits.rewrites.means import reduced_axes
 from zkdps.circuits.rewrites.scales import HEADROOM_BITS
@@ -146,7 +147,7 @@ def _product(node: ir.Node, scale_bits: int) -> Refusal | None:
 
 
 def _power(node: ir.Node, scale_bits: int) -> Refusal | None:
-    exponent, base = scalar(node.inputs[1]), scalar(node.inputs[0])
+    exponent, base = uniform(node.inputs[1]), scalar(node.inputs[0])
     if exponent is None:
         return None if base is not None else ("its exponent is not constant", "use Exp and Log")
     whole = exponent == int(exponent)

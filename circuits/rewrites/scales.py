@@ -107,7 +107,8 @@ def _multiply(model: ir.Model, node: ir.Node, scale_bits: int) -> Rewrite | None
             return Rewrite("scales", label(node), f"x {number:g} moved before the matrix product")
         return _halve(model, node, data, number)
     steps = min(math.floor(-math.log2(largest)), HEADROOM_BITS - scale_bits)
-    if np.all(constant * 2.0**steps == 1.0):
+    # A mantissa of ones would be dropped; of minus ones, it would be split for nothing.
+    if np.all(np.abs(constant) * 2.0**steps == 1.0):
         steps -= 1
     if steps < 1:
         return None
