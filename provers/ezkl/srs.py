@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from py_ecc.optimized_bn128 import G2, multiply, normalize
@@ -143,6 +143,8 @@ def import_ceremony(
     if expected_sha256 is not None and digest != expected_sha256.lower():
         raise WrongSrs(expected_sha256.lower(), digest)
     srs = check(path, data)
+    if srs.s_g2 == development_s_g2():
+        raise MalformedSrs(str(path), "this is the development SRS, whose secret is public")
     folder = cache / "ceremony" / _ceremony_name(srs.s_g2)
     _write(folder / "source.json", canonical_json({"source": source}))
     target = folder / f"{srs.logrows}.srs"
@@ -151,7 +153,7 @@ def import_ceremony(
 
 
 def check(path: Path, data: bytes | None = None) -> Srs:
-    """Parse a ceremony file and prove its structure.
+    """Parse an SRS file of either kind and prove its structure.
 
     Raises:
         UnreadableFile: it cannot be read.
@@ -163,26 +165,12 @@ def check(path: Path, data: bytes | None = None) -> Srs:
         check_structure(srs)
     except ValueError as error:
         raise MalformedSrs(str(path), str(error)) from error
-    if srs.s_g2 == development_s_g2():
-        raise MalformedSrs(str(path), "this is the development SRS, whose secret is public")
     return srs
 
 
 def list_cache(cache: Path) -> tuple[SrsFile, ...]:
     """Every whole SRS in the cache: development first, then ceremonies, by size."""
-    found = [
-        _development_file(path, int(path.stem))
-        for path in _by_size(cache / "development")
-        if _whole(path, int(path.stem))
-    ]
-    for folder in sorted((cache / "ceremony").glob("*")):
-        source = str(parse_canonical(_read(folder / "source.json"), "source.json")["source"])
-        found += [
-            SrsFile(path, int(path.stem), SrsKind.CEREMONY, source, sha256_hex(_read(path)))
-            for path in _by_size(folder)
-            if _whole(path, int(path.stem))
-        ]
-    return tuple(found)
+    return tuple(_digested(file) for file in _scan(cache))
 
 
 def find(
@@ -196,22 +184,41 @@ def find(
         MissingSrs: there is none.
         WrongSrs: there is one, but not the one with that digest.
     """
-    files = [file for file in list_cache(cache) if kind in (None, file.kind)]
+    files = [file for file in _scan(cache) if kind in (None, file.kind)]
     ceremonies = [file for file in files if file.kind is SrsKind.CEREMONY]
-    exact = [file for file in ceremonies or files if file.logrows == logrows]
     if sha256 is not None:
-        matches = [file for file in files if file.sha256 == sha256]
+        sized = [_digested(file) for file in files if file.logrows == logrows]
+        matches = [file for file in sized if file.sha256 == sha256]
         if not matches:
-            raise WrongSrs(sha256, exact[0].sha256) if exact else MissingSrs(logrows)
+            raise WrongSrs(sha256, sized[0].sha256) if sized else MissingSrs(logrows)
         return matches[0]
+    exact = [file for file in ceremonies or files if file.logrows == logrows]
     if exact:
-        return exact[0]
+        return _digested(exact[0])
     larger = [file for file in ceremonies if file.logrows > logrows]
     if larger:
         return downsize(min(larger, key=lambda file: file.logrows), logrows)
     if not ceremonies and kind in (None, SrsKind.DEVELOPMENT):
         return make_development(logrows, cache)
     raise MissingSrs(logrows)
+
+
+def _scan(cache: Path) -> list[SrsFile]:
+    """The whole files of the cache, their digests not taken yet."""
+    found = [
+        SrsFile(path, int(path.stem), SrsKind.DEVELOPMENT, DEVELOPMENT_SOURCE, "")
+        for path in _by_size(cache / "development")
+    ]
+    for folder in sorted((cache / "ceremony").glob("*")):
+        source = str(parse_canonical(_read(folder / "source.json"), "source.json")["source"])
+        found += [
+            SrsFile(path, int(path.stem), SrsKind.CEREMONY, source, "") for path in _by_size(folder)
+        ]
+    return [file for file in found if _whole(file.path, file.logrows)]
+
+
+def _digested(file: SrsFile) -> SrsFile:
+    return replace(file, sha256=sha256_hex(_read(file.path)))
 
 
 def downsize(file: SrsFile, logrows: int) -> SrsFile:
@@ -234,8 +241,7 @@ def _development_path(logrows: int, cache: Path) -> Path:
 
 
 def _development_file(path: Path, logrows: int) -> SrsFile:
-    digest = sha256_hex(_read(path))
-    return SrsFile(path, logrows, SrsKind.DEVELOPMENT, DEVELOPMENT_SOURCE, digest)
+    return _digested(SrsFile(path, logrows, SrsKind.DEVELOPMENT, DEVELOPMENT_SOURCE, ""))
 
 
 def _ceremony_name(s_g2: G2Affine) -> str:
