@@ -38,7 +38,7 @@ def plan() -> Plan:
 def key(kind: SrsKind = SrsKind.DEVELOPMENT) -> ModelKey:
     """A key of that plan."""
     return ModelKey(
-        ModelIdentity("toy", DIGEST, DIGEST),
+        ModelIdentity("toy", DIGEST, DIGEST, SCALE_BITS),
         plan(),
         "ezkl",
         Link.POLYCOMMIT,

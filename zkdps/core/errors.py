@@ -7,7 +7,7 @@ the code.
     ZkdpsError
     ├── InputError            what the user gave cannot be used                     exit 2
     │   ├── UnreadableFile, MalformedModel, UnsupportedOperator, UndeterminedShape
-    │   ├── MalformedTensor, ShapeMismatch, MalformedArchive, UnknownVersion
+    │   ├── MalformedTensor, ShapeMismatch, MalformedArchive, MalformedVka, UnknownVersion
     │   └── MissingPackage, UsageConflict
     ├── PlanError             the model cannot be cut or will not fit as asked      exit 2
     │   └── BadCut, DoesNotFit
@@ -167,6 +167,18 @@ class MalformedArchive(InputError):
 
     def message(self) -> str:
         return f"{self.path} is malformed: {self.reason}"
+
+
+@dataclass(eq=False)
+class MalformedVka(InputError):
+    """A verifying-key artifact is not one that ezkl writes, or not within bounds."""
+
+    word: int
+    reason: str
+    hint = "write it again with `zkdps build`; `zkdps inspect KEY` shows what the key holds"
+
+    def message(self) -> str:
+        return f"verifying-key artifact, word {self.word}: {self.reason}"
 
 
 @dataclass(eq=False)

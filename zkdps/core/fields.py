@@ -115,6 +115,11 @@ class Fields:
             raise self.refuse(f"{name!r} is not an object")
         return value
 
+    def everything(self) -> dict[str, Json]:
+        """This object taken as it is."""
+        self._left.clear()
+        return dict(self._value)
+
     def names(self) -> tuple[str, ...]:
         """The keys of this object, sorted."""
         return tuple(sorted(self._value))

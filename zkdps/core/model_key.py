@@ -50,6 +50,8 @@ class ModelIdentity:
     """Digest of the publisher's ONNX graph and weights (`circuits.load.model_digest`)."""
     circuit_sha256: str
     """Digest of the normalised and rewritten graph that the blocks were cut from."""
+    rewrite_scale_bits: int
+    """The scale that rewrites were made exact for: at least the chain's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class ModelKey:
                 "name": self.model.name,
                 "source_sha256": self.model.source_sha256,
                 "circuit_sha256": self.model.circuit_sha256,
+                "rewrite_scale_bits": self.model.rewrite_scale_bits,
             },
             "prover": self.prover,
             "link": self.link.value,

@@ -99,7 +99,10 @@ def read_members(
 
 def _model(fields: Fields) -> ModelIdentity:
     model = ModelIdentity(
-        fields.text("name"), fields.digest("source_sha256"), fields.digest("circuit_sha256")
+        fields.text("name"),
+        fields.digest("source_sha256"),
+        fields.digest("circuit_sha256"),
+        fields.integer("rewrite_scale_bits", 0, MAX_SCALE_BITS),
     )
     fields.done()
     return model

@@ -132,6 +132,9 @@ class Prover(Protocol):
     def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
         """The handle to a circuit compiled earlier."""
 
+    def setup_inputs(self, parameters: Parameters) -> Json:
+        """What `setup` would make keys from besides the circuit: other inputs, other keys."""
+
     def setup(self, circuit: Circuit) -> Usage:
         """Make the proving and verifying keys, beside the circuit."""
 

@@ -17,6 +17,9 @@ class Observer(Protocol):
     def finished(self, step: str, position: int, total: int) -> None:
         """The step's result is on disk."""
 
+    def progressed(self, what: str, done: int, total: int) -> None:
+        """Inside the running step, `done` of `total` units of `what` are done."""
+
     def note(self, text: str) -> None:
         """Something the person should know now."""
 
@@ -31,6 +34,9 @@ class Silent:
         """Do nothing."""
 
     def finished(self, step: str, position: int, total: int) -> None:
+        """Do nothing."""
+
+    def progressed(self, what: str, done: int, total: int) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:

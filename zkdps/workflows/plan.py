@@ -21,6 +21,7 @@ from zkdps.circuits.pricing import (
     SegmentPrice,
     price_of,
 )
+from zkdps.circuits.rewrites import Rewrite
 from zkdps.circuits.slice import Groups, Sliced, block_graph, slice_model
 from zkdps.core.errors import UsageConflict
 from zkdps.core.plan import Cost, TensorSpec
@@ -48,6 +49,7 @@ def plan(
     link: Link,
     prover: str,
     machine: Machine,
+    fit: bool = True,
     observer: Observer | None = None,
 ) -> PlanReport:
     """Cut a model and predict the cost of each block on this machine; nothing is written.
@@ -60,6 +62,7 @@ def plan(
         link: how boundaries will be committed to.
         prover: name of the back end.
         machine: where provers run, and what they may take.
+        fit: measure this machine with two probe circuits first, unless that was done before.
         observer: hears of the stages.
 
     Raises:
@@ -71,6 +74,9 @@ def plan(
     watch.started("prepare the model", 1, 3)
     prepared = prepare(load_model(model), shapes, scale_bits=scale_bits)
     with open_prover(prover, machine) as back_end:
+        if fit and not back_end.is_fitted:
+            watch.note("measuring this machine with two probe circuits, once")
+            back_end.fit()
         watch.started("cut into blocks", 2, 3)
         sliced = cut(prepared.model, cuts, back_end, scale_bits=scale_bits, link=link)
         watch.started("estimate the blocks", 3, 3)
@@ -95,10 +101,8 @@ def cut(
         UsageConflict: two ways of cutting were asked for at once.
         PlanError: see `circuits.partition` and `circuits.cuts`.
     """
-    asked = [cuts.blocks is not None, bool(cuts.tensors), cuts.max_ram_bytes, cuts.max_s]
-    if sum(map(bool, asked)) > 1 and not (
-        cuts.max_ram_bytes and cuts.max_s and sum(asked[:2]) == 0
-    ):
+    by_budget = cuts.max_ram_bytes is not None or cuts.max_s is not None
+    if (cuts.blocks is not None) + bool(cuts.tensors) + by_budget > 1:
         raise UsageConflict("give one of --blocks, --cut, or a budget (--max-ram, --max-seconds)")
     return slice_model(model, _groups(model, cuts, prover, scale_bits, link))
 
@@ -188,8 +192,14 @@ def report(
         PlannedBlock(operators(graph.onnx), cost)
         for graph, cost in zip(sliced.graphs, costs, strict=True)
     )
-    lines = tuple(f"{item.name} at {item.node}: {item.detail}" for item in prepared.rewrites)
+    lines = tuple(line(item).strip() for item in prepared.rewrites)
     return PlanReport(sliced.plan.at_scale(scale_bits), blocks, scale_bits, lines, is_measured)
+
+
+def line(item: Rewrite) -> str:
+    """One rewrite for people."""
+    word = "" if item.exact else " (approximate)"
+    return f"{item.name}{word} at {item.node}: {item.detail}\n"
 
 
 def operators(graph_onnx: bytes) -> dict[str, int]:

@@ -109,7 +109,8 @@ def _prove_one(
     partial = run_path.with_name(run_path.name + ".partial")
     receipts = []
     with exclusive(partial):
-        steps = Steps(partial, len(plan.blocks), observer)
+        steps = Steps(partial, observer)
+        steps.expect(len(plan.blocks))
         for circuit in package.circuits(prover):
             receipt, outputs = _prove_block(package, prover, circuit, known, steps)
             receipts.append(receipt)

@@ -30,13 +30,17 @@ MAX_RECORD_BYTES = 8 << 20
 class Steps:
     """The steps of one workflow in one root folder."""
 
-    def __init__(self, root: Path, total: int, observer: Observer) -> None:
-        """`total` steps will be run; `observer` hears of each."""
+    def __init__(self, root: Path, observer: Observer) -> None:
+        """`observer` hears of each step."""
         self._root = root
-        self._total = total
+        self._total = 1
         self._observer = observer
         self._position = 0
         make_folder(root / "steps")
+
+    def expect(self, total: int) -> None:
+        """Say how many steps there will be, as far as is known now."""
+        self._total = total
 
     def run(self, name: str, inputs: Json, make: Callable[[Path], None]) -> Path:
         """The folder `root/name`, made by `make(folder)` unless it is there from equal `inputs`.
