@@ -88,14 +88,28 @@ class AdditivePricing:
         """By what factor an operator makes the others in its block dearer; at least 1.
 
         The smallest factor over its neighbours: next to a softmax everything looks inflating, but
-        only the softmax is so next to all its neighbours.
+        only the softmax is so next to all its neighbours.  A neighbour that inflates all *its*
+        other neighbours explains what is seen, and is no witness.
         """
         if index not in self._inflation:
-            beside = (*self.flow.needs[index], *self.flow.feeds[index])
-            seen = [self._beside(index, other) for other in beside]
-            known = [factor for factor in seen if factor is not None]
-            self._inflation[index] = min(known, default=1.0)
+            factors = self._neighbours(index)
+            seen = [
+                factor
+                for other, factor in factors.items()
+                if factor == 1.0 or self._least(other, without=index) == 1.0
+            ]
+            self._inflation[index] = min(seen, default=1.0)
         return self._inflation[index]
+
+    def _least(self, index: int, without: int) -> float:
+        factors = self._neighbours(index)
+        return min((f for other, f in factors.items() if other != without), default=1.0)
+
+    def _neighbours(self, index: int) -> dict[int, float]:
+        """Neighbours that are large enough to tell, and the factor that each would explain."""
+        beside = sorted({*self.flow.needs[index], *self.flow.feeds[index]})
+        seen = {other: self._beside(index, other) for other in beside}
+        return {other: factor for other, factor in seen.items() if factor is not None}
 
     def _factors(self, nodes: tuple[int, ...]) -> list[float]:
         """For each operator the largest inflation among the others."""

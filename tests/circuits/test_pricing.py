@@ -72,6 +72,21 @@ def test_only_the_softmax_inflates() -> None:
     assert price((1, 2, 3)).seconds == pytest.approx(1.0 + 2 * 10.0 + 8.0 + 2 * 10.0)
 
 
+def test_a_neighbour_with_no_other_witness_is_not_blamed() -> None:
+    """The first MatMul has the softmax as its only neighbour, which the second one convicts."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("MatMul", ["x", "w"], ["a"], "first"),
+        make("Softmax", ["a"], ["s"], "softmax", axis=-1),
+        make("MatMul", ["s", "w"], ["b"], "second"),
+        make("MatMul", ["b", "w"], ["y"], "third"),
+    ]
+    weights: dict[str, np.ndarray] = {"w": np.eye(4, dtype=np.float32)}
+    flow = read_dataflow(model_of(nodes, [value("x")], [value("y")], weights))
+    price = AdditivePricing(flow, Estimator(), FLOOR)
+    assert [price.inflates(index) for index in range(4)] == [1.0, 2.0, 1.0, 1.0]
+
+
 def test_the_softmax_is_isolated_where_that_pays() -> None:
     model = attention()
     price = AdditivePricing(read_dataflow(model), Estimator(), FLOOR)
