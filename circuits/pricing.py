@@ -78,11 +78,21 @@ class AdditivePricing:
 
     def __call__(self, nodes: tuple[int, ...]) -> SegmentPrice:
         """The price of the block that `nodes` would form."""
-        factors = self._factors(nodes)
-        alone = [self._node(index) for index in nodes]
-        seconds = sum(f * price.seconds for f, price in zip(factors, alone, strict=True))
-        ram_bytes = sum(f * price.ram_bytes for f, price in zip(factors, alone, strict=True))
-        return SegmentPrice(self.floor.seconds + seconds, self.floor.ram_bytes + round(ram_bytes))
+        if len(self._inflation) < len(self.flow.live):
+            for index in self.flow.live:
+                self.inflates(index)
+        inflation, alone = self._inflation, self._alone
+        # All pay the largest factor, but who has it: that one pays the largest of the others.
+        top = max(nodes, key=inflation.__getitem__)
+        highest = inflation[top]
+        second = max((inflation[index] for index in nodes if index != top), default=1.0)
+        others = [alone[index] for index in nodes if index != top]
+        seconds = highest * sum([price.seconds for price in others])
+        ram_bytes = highest * sum([price.ram_bytes for price in others])
+        return SegmentPrice(
+            self.floor.seconds + seconds + second * alone[top].seconds,
+            self.floor.ram_bytes + round(ram_bytes + second * alone[top].ram_bytes),
+        )
 
     def inflates(self, index: int) -> float:
         """By what factor an operator makes the others in its block dearer; at least 1.
@@ -92,6 +102,7 @@ class AdditivePricing:
         other neighbours explains what is seen, and is no witness.
         """
         if index not in self._inflation:
+            self._node(index)
             factors = self._neighbours(index)
             seen = [
                 factor
@@ -110,13 +121,6 @@ class AdditivePricing:
         beside = sorted({*self.flow.needs[index], *self.flow.feeds[index]})
         seen = {other: self._beside(index, other) for other in beside}
         return {other: factor for other, factor in seen.items() if factor is not None}
-
-    def _factors(self, nodes: tuple[int, ...]) -> list[float]:
-        """For each operator the largest inflation among the others."""
-        inflations = [self.inflates(index) for index in nodes]
-        highest, second = ([*sorted(inflations, reverse=True), 1.0])[:2]
-        top = inflations.index(highest)
-        return [second if place == top else highest for place in range(len(nodes))]
 
     def _beside(self, index: int, other: int) -> float | None:
         """The factor on `other` that explains what the two cost together; `None` if it is tiny."""
