@@ -7,7 +7,10 @@ library is no parser for a stranger's bytes.
 
 from __future__ import annotations
 
+import lzma
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +33,11 @@ MAX_NPY_HEADER_BYTES = 10_000
 """numpy's own limit (`max_header_size`) for headers that are not trusted."""
 MAX_SAFETENSORS_HEADER_BYTES = 100_000_000
 """The format's own limit (safetensors README, "Format")."""
+
+# numpy reads a header as a Python literal and lets these through (numpy.lib.format).
+_PARSER_ERRORS = (tokenize.TokenError, SyntaxError, TypeError, OverflowError, MemoryError)
+# Deflate, LZMA and the zip's own records.
+_PACKING_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError)
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -77,7 +85,7 @@ def _refusing(path: Path) -> Iterator[None]:
     """Turn what the readers raise about damaged files into `UnreadableFile`."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
+    except (*_PACKING_ERRORS, ValueError, KeyError, RuntimeError) as error:
         # RuntimeError: h5py for damaged objects, zipfile for encrypted members.
         raise UnreadableFile(str(path), f"it is damaged or truncated: {error}") from error
     except OSError as error:
@@ -121,7 +129,10 @@ def _read_npy(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, fortran, dtype = read(file, max_header_size=MAX_NPY_HEADER_BYTES)
+        try:
+            shape, fortran, dtype = read(file, max_header_size=MAX_NPY_HEADER_BYTES)
+        except _PARSER_ERRORS as error:
+            raise UnreadableFile(str(path), f"member {name!r} has no npy header") from error
         if dtype.hasobject:
             raise UnreadableFile(str(path), f"member {name!r} holds pickled objects")
         size_bytes = math.prod(shape) * dtype.itemsize

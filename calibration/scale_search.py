@@ -157,10 +157,12 @@ def search(measure: Callable[[int], float], target_error: float) -> ScaleSearch:
 
 def _first_usable(measure: Callable[[int], float], trials: dict[int, ScaleTrial]) -> int:
     """A scale that the circuits can hold, tried upwards from the usual one, then downwards."""
-    upwards = range(FIRST_SCALE_BITS, MAX_SCALE_BITS + 1)
-    downwards = range(FIRST_SCALE_BITS - 1, MIN_SCALE_BITS - 1, -1)
+    order: list[int] = [
+        *range(FIRST_SCALE_BITS, MAX_SCALE_BITS + 1),
+        *range(FIRST_SCALE_BITS - 1, MIN_SCALE_BITS - 1, -1),
+    ]
     last: CircuitError | None = None
-    for scale_bits in (*upwards, *downwards):
+    for scale_bits in order:
         trials[scale_bits], refusal = _try(measure, scale_bits)
         if refusal is None:
             return scale_bits
@@ -185,7 +187,9 @@ def _too_large(scale_bits: int, trials: Mapping[int, ScaleTrial]) -> bool:
 
 def _predict(trials: Mapping[int, ScaleTrial], target: float, low: int, high: int) -> int:
     measured = [trial for trial in trials.values() if trial.error is not None]
-    nearest = min(measured, key=lambda trial: min(abs(trial.scale_bits - b) for b in (low, high)))
-    ratio = (nearest.error or 0.0) / target
+    nearest: ScaleTrial = min(
+        measured, key=lambda trial: min(abs(trial.scale_bits - b) for b in (low, high))
+    )
+    ratio: float = (nearest.error or 0.0) / target
     bits = math.ceil(math.log2(ratio)) if ratio > 0 else -MAX_SCALE_BITS
     return min(max(nearest.scale_bits + bits, low + 1), high - 1)

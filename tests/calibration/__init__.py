@@ -1,0 +1,1 @@
+"""Calibration: data, activations, the chain, accuracy."""
