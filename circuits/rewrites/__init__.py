@@ -101,13 +101,12 @@ def rewrite(
     edited = ir.from_proto(model)
     made: list[Rewrite] = []
     for _ in range(ROUNDS):
-        found = [change for apply in PASSES for change in apply(edited, scale_bits)]
+        found = _round(edited, scale_bits)
         made += found
         if not found:
             break
     else:
         raise RuntimeError(f"the rewrites do not settle: {made[-1]}")
-    RemoveUnusedNodesPass()(edited)
     TopologicalSortPass()(edited)
     refuse(edited, scale_bits)
     return _checked(ir.to_proto(edited)), tuple(made)
@@ -116,6 +115,17 @@ def rewrite(
 def raised_tensors(model: onnx.ModelProto) -> frozenset[str]:
     """Names of the tensors of a rewritten model at which it must not be cut."""
     return scales.raised_tensors(ir.from_proto(model))
+
+
+def _round(model: ir.Model, scale_bits: int) -> list[Rewrite]:
+    made = []
+    for apply in PASSES:
+        found = apply(model, scale_bits)
+        if found:
+            # What a pass leaves behind would count as a reader in the next.
+            RemoveUnusedNodesPass()(model)
+        made += found
+    return made
 
 
 def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
