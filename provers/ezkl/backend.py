@@ -22,7 +22,7 @@ from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 from zkdps.provers.engine import Limits
 from zkdps.provers.ezkl import commitments, parameters, proofs, srs, witnesses
 from zkdps.provers.ezkl.auditor import Auditor
-from zkdps.provers.ezkl.cost import Machine, predict
+from zkdps.provers.ezkl.cost import Layout, Machine, layout, predict
 from zkdps.provers.ezkl.files import member, storage, workplace
 from zkdps.provers.ezkl.keys import Keys
 from zkdps.provers.ezkl.machine import fit_machine, machine_constants
@@ -87,7 +87,7 @@ class EzklProver:
         if not self.is_fitted:
             fit_machine(self._srs_cache, self.version, self._measure)
 
-    def _measure(self, graph: BlockGraph, choice: Choice) -> tuple[int, Usage, Usage]:
+    def _measure(self, graph: BlockGraph, choice: Choice) -> tuple[Layout, Usage, Usage]:
         zeros = np.zeros(graph.inputs[0].shape, dtype=np.int64)
         with workplace() as folder:
             circuit = self.compile(graph, choice.record(), folder)
@@ -96,7 +96,8 @@ class EzklProver:
             _, proof = self.prove(circuit, trace)
             if proof.usage is None:
                 raise ProverFailed(graph.block.index, "fit", "proving was not measured")
-            return member(circuit, "pk.key").stat().st_size, setup, proof.usage
+            settings = parse_settings(member(circuit, "settings.json").read_bytes())
+            return layout(settings), setup, proof.usage
 
     def close(self) -> None:
         """End the session's worker process."""

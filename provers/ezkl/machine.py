@@ -1,6 +1,6 @@
 """This machine's constants of the cost model, from two probe circuits.
 
-Memory per byte of proving key is a property of ezkl; seconds are the machine's.  Two circuits of
+Memory is a property of ezkl; seconds are the machine's.  Two circuits of
 different size give a base and a slope for setup and for proving.  The result is kept in the cache,
 by ezkl version: fitting takes about half a minute, once.
 """
@@ -15,7 +15,7 @@ from zkdps.core.errors import MalformedArchive, StorageFailed
 from zkdps.core.plan import Block, TensorSpec
 from zkdps.core.prover import BlockGraph
 from zkdps.core.statement import Link, Usage
-from zkdps.provers.ezkl.cost import Machine
+from zkdps.provers.ezkl.cost import Layout, Machine
 from zkdps.provers.ezkl.settings import Choice
 
 PROBE_LOGROWS = (12, 14)
@@ -23,10 +23,9 @@ PROBE_LOGROWS = (12, 14)
 PROBE_WIDTH = 32
 _SCALE_BITS = 7
 _MICRO = 1_000_000
-_GB = 1_000_000_000
 
-Measure = Callable[[BlockGraph, Choice], tuple[int, Usage, Usage]]
-"""Builds and proves a circuit: bytes of its proving key, what setup and what proving took."""
+Measure = Callable[[BlockGraph, Choice], tuple[Layout, Usage, Usage]]
+"""Builds and proves a circuit: its layout, what setup and what proving took."""
 
 
 def constants_path(cache: Path, ezkl_version: str) -> Path:
@@ -44,7 +43,7 @@ def machine_constants(cache: Path, ezkl_version: str) -> Machine:
         return Machine()
     except (KeyError, ValueError) as error:
         raise MalformedArchive(str(path), f"not fitted constants: {error}") from error
-    return Machine(**seconds, measured=True)  # type: ignore[arg-type]
+    return Machine(**seconds, measured=True)
 
 
 def fit_machine(cache: Path, ezkl_version: str, measure: Measure) -> Machine:
@@ -56,11 +55,9 @@ def fit_machine(cache: Path, ezkl_version: str, measure: Measure) -> Machine:
     (small, *first), (large, *second) = (
         measure(_probe(), _choice(logrows)) for logrows in PROBE_LOGROWS
     )
-    fitted: dict[str, float] = {}
-    for step, low, high in zip(("setup", "prove"), first, second, strict=True):
-        slope = max(0.0, (high.cpu_s - low.cpu_s) / (large - small))
-        fitted[f"{step}_s_per_gb"] = slope * _GB
-        fitted[f"{step}_base_s"] = max(0.0, low.cpu_s - slope * small)
+    setup = _line(small.pk_bytes / 1e9, first[0].cpu_s, large.pk_bytes / 1e9, second[0].cpu_s)
+    prove = _line(small.prove_work, first[1].cpu_s, large.prove_work, second[1].cpu_s)
+    fitted = dict(zip(_SECONDS, (*setup, *prove), strict=True))
     path = constants_path(cache, ezkl_version)
     record = {name: round(value * _MICRO) for name, value in fitted.items()}
     try:
@@ -73,7 +70,13 @@ def fit_machine(cache: Path, ezkl_version: str, measure: Measure) -> Machine:
     return machine_constants(cache, ezkl_version)
 
 
-_SECONDS = ("setup_base_s", "setup_s_per_gb", "prove_base_s", "prove_s_per_gb")
+_SECONDS = ("setup_base_s", "setup_s_per_gb", "prove_base_s", "prove_s_per_unit")
+
+
+def _line(low: float, low_s: float, high: float, high_s: float) -> tuple[float, float]:
+    """Base and slope of the line through two measurements, neither below zero."""
+    slope = max(0.0, (high_s - low_s) / (high - low))
+    return max(0.0, low_s - slope * low), slope
 
 
 def _choice(logrows: int) -> Choice:
