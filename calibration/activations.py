@@ -98,22 +98,29 @@ def capture(
         names: values of the model's graph, inputs included; each once.
         samples: the inputs.
         path: the HDF5 file to write, whole or not at all.
-        provider: an entry of `PROVIDERS`; `None` for the fastest at hand.
+        provider: an entry of `PROVIDERS`; `None` for the fastest that starts here.
+
+    Returns:
+        The handle, which names the provider that was used.
 
     Raises:
-        MissingPackage: no onnxruntime, or not the provider asked for.
-        MalformedModel: onnxruntime refuses the model, its inputs, or the requested provider fails.
+        MissingPackage: no onnxruntime, or the provider asked for is missing or does not start.
+        MalformedModel: onnxruntime refuses the model or its inputs.
         StorageFailed: the disk refused.
     """
     chosen = choose_provider(provider)
     computed = [name for name in names if name not in samples.arrays]
     session = _session(_exposing(model, computed), chosen) if computed else None
+    # Where its libraries do not load, onnxruntime goes on with the CPU after no more than a warning.
+    used = chosen if session is None else str(session.get_providers()[0])
+    if provider is not None and used != provider:
+        raise MissingPackage("onnxruntime-gpu", f"{provider}, which did not start,", "gpu")
     try:
         handle, temporary = tempfile.mkstemp(prefix=".tmp-", suffix=".h5", dir=path.parent)
         os.close(handle)
         try:
             with _new_file(Path(temporary)) as file:
-                file.attrs["provider"] = chosen
+                file.attrs["provider"] = used
                 file.attrs["samples"] = len(samples)
                 _fill(file, names, samples, _rows(session, computed, samples))
             Path(temporary).replace(path)
@@ -121,7 +128,7 @@ def capture(
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise StorageFailed(str(path), error.strerror or str(error)) from error
-    return Activations(path, chosen, len(samples), tuple(names))
+    return Activations(path, used, len(samples), tuple(names))
 
 
 def open_activations(path: Path) -> Activations:
@@ -179,9 +186,6 @@ def _session(model: onnx.ModelProto, provider: str) -> Any:
     options.intra_op_num_threads = 1
     with _refusing(model.graph.name or "the float model"):
         session = runtime.InferenceSession(model.SerializeToString(), options, providers=[provider])
-    if provider not in session.get_providers():
-        # onnxruntime falls back to the CPU with no more than a warning.
-        raise MissingPackage("onnxruntime-gpu", f"{provider}, which did not start,", "gpu")
     return session
 
 

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from zkdps.core.canonical import canonical_json, parse_canonical
+from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import CheckFailed, LayoutFailed, OutOfRange
 from zkdps.core.fixed_point import FixedTensor, from_bytes, round_half_away
 from zkdps.core.plan import Cost, TensorSpec
@@ -75,6 +75,9 @@ class IntegerProver:
 
     def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
         return Circuit(graph, parameters, directory)
+
+    def setup_inputs(self, parameters: Parameters) -> Json:
+        return None
 
     def setup(self, circuit: Circuit) -> Usage:
         return Usage(0.0, 0.0, 0)
