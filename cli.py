@@ -49,7 +49,7 @@ def main() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
-    return failures.run(root, args)
+    return failures.run(root, args or ["--help"])
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -106,6 +106,12 @@ def demo_command(name: str, folder: Path | None, machine: Machine, voice: Voice)
     show_default=True,
     metavar="BITS",
     help="Fixed-point scale_bits of the estimate.",
+)
+@option(
+    "--fit/--no-fit",
+    default=True,
+    show_default=True,
+    help="Measure this machine with two probe circuits first, unless that was done before.",
 )
 @options.link
 @options.prover

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from zkdps.core.errors import StorageFailed, UsageConflict, ZkdpsError
-from zkdps.terminal.output import emit_json, talk
+from zkdps.terminal.output import emit_json, silence_stdout, talk
 
 BUG_EXIT = 70
 INTERRUPTED_EXIT = 130
@@ -49,7 +49,7 @@ def _invoke(root: click.Command, args: Sequence[str]) -> int:
         return shell_complete(root, {}, "zkdps", "_ZKDPS_COMPLETE", instruction)
     try:
         # Not `root.main`: that would take any broken pipe, a worker's too, for a closed stdout.
-        with root.make_context("zkdps", list(args) or ["--help"]) as context:
+        with root.make_context("zkdps", list(args)) as context:
             root.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -60,7 +60,7 @@ def _report(error: BaseException, as_json: bool) -> int:
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, BrokenPipeError) and _reader_is_gone():
-        _silence_stdout()
+        silence_stdout()
         return READER_GONE_EXIT
     if os.environ.get("ZKDPS_DEBUG") == "1":
         traceback.print_exception(error)
@@ -110,7 +110,7 @@ def _tell(
             emit_json({"error": {**fields, **told}})
         except (BrokenPipeError, StorageFailed):
             # Nobody reads stdout; the exit code still says what happened.
-            _silence_stdout()
+            silence_stdout()
     return exit_code
 
 
@@ -122,8 +122,3 @@ def _reader_is_gone() -> bool:
     except (OSError, ValueError):
         return False
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
-
-
-def _silence_stdout() -> None:
-    # The interpreter flushes stdout once more at its end; let that go nowhere.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

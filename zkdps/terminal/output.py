@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -170,12 +171,18 @@ def _is_unicode(file: TextIO) -> bool:
     return (file.encoding or "ascii").lower().replace("_", "-").startswith("utf")
 
 
+def silence_stdout() -> None:
+    """Let what stdout still holds go nowhere; the interpreter flushes it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print(text: str) -> None:
     try:
         _write(sys.stdout, text)
     except BrokenPipeError:
         raise
     except OSError as error:
+        silence_stdout()
         raise StorageFailed("stdout", error.strerror or str(error)) from error
 
 
