@@ -111,7 +111,7 @@ def capture(
     chosen = choose_provider(provider)
     computed = [name for name in names if name not in samples.arrays]
     session = _session(_exposing(model, computed), chosen) if computed else None
-    # Where its libraries do not load, onnxruntime goes on with the CPU after no more than a warning.
+    # Where its libraries do not load, onnxruntime goes on with the CPU after a mere warning.
     used = chosen if session is None else str(session.get_providers()[0])
     if provider is not None and used != provider:
         raise MissingPackage("onnxruntime-gpu", f"{provider}, which did not start,", "gpu")
