@@ -120,6 +120,7 @@ def _settle_widths(graph: ir.Model, name: str) -> None:
     _tidy(graph, name)
     while fold.apply(graph, name, only=fold.on_narrow_integers):
         _tidy(graph, name)
+    refuse.quantised(graph)
     element_types.apply(graph, name)
 
 

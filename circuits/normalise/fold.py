@@ -27,6 +27,10 @@ _RANDOM = frozenset(
         *("Bernoulli", "Multinomial", "Dropout"),
     }
 )
+_QUANTISING = frozenset({"DequantizeLinear", "QuantizeLinear"})
+_QUANTISING_VERSION = 19
+"""The evaluator has no older ones; 13 to 19 differ in the element types they accept only."""
+
 _SHAPE_ARGUMENT_ELEMENTS = 1024
 _NARROW = frozenset(
     {
@@ -53,6 +57,8 @@ def apply(model: ir.Model, name: str, only: Callable[[ir.Node], bool] | None = N
     for node in list(model.graph):
         if node.domain or node.op_type in _RANDOM or (only is not None and not only(node)):
             continue
+        if node.op_type == "Identity" and node.outputs[0].is_graph_output():
+            continue  # what `_replace` itself leaves behind
         arrays = _fold_shape(node) or _evaluate(node, version, name)
         if arrays is None:
             continue
@@ -63,7 +69,7 @@ def apply(model: ir.Model, name: str, only: Callable[[ir.Node], bool] | None = N
 
 def on_narrow_integers(node: ir.Node) -> bool:
     """Nodes that dequantise, or work on integers whose width is part of their meaning."""
-    if node.op_type in ("DequantizeLinear", "QuantizeLinear"):
+    if node.op_type in _QUANTISING:
         return True
     if node.op_type == "Cast" and node.attributes.get_int("to") in _NARROW:
         return True
@@ -94,13 +100,17 @@ def _evaluate(node: ir.Node, version: int, name: str) -> list[Array] | None:
         feeds[str(value.name)] = array
     if not onnx.defs.has(node.op_type, version, ""):
         return None
+    if node.op_type in _QUANTISING:
+        version = max(version, _QUANTISING_VERSION)
     model = _single(node, version, feeds)
     if not _within_bounds(model, node, feeds):
         return None
     try:
-        results = ReferenceEvaluator(model).run(None, feeds)
-    except NotImplementedError:
+        evaluator = ReferenceEvaluator(model)
+    except (NotImplementedError, RuntimeError):
         return None  # stays a node, and is refused by name if the prover cannot do it
+    try:
+        results = evaluator.run(None, feeds)
     except _EVALUATION_ERRORS as error:
         reason = f"node {node.name!r} ({node.op_type}) fails on its constants: {error}"
         raise MalformedModel(name, reason) from error

@@ -34,7 +34,6 @@ _TYPES_ONLY_FROM_22 = frozenset(
         *("ThresholdedRelu", "Round", "Dropout", "EyeLike", "GRU", "LSTM", "RNN"),
         *("Cast", "CastLike", "Constant", "ConstantOfShape", "Flatten", "Identity", "Pad"),
         *("Reshape", "Shape", "Size", "Squeeze", "Transpose", "Unsqueeze"),
-        *("DequantizeLinear", "QuantizeLinear"),  # refused by name when they survive folding
     }
 )
 

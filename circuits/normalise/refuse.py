@@ -75,15 +75,24 @@ def apply(model: ir.Model, name: str) -> None:
     _constant_outputs(model, name)
 
 
+def quantised(model: ir.Model) -> None:
+    """Look for 8-bit arithmetic on computed values, before integers are widened.
+
+    Raises:
+        UnsupportedOperator: the first node of it.
+    """
+    for node in model.graph:
+        if node.op_type in _QUANTISED:
+            raise UnsupportedOperator(
+                operator=_full_name(node),
+                node=node.name or "",
+                reason="the prover drops the rounding and saturation of 8-bit arithmetic",
+                remedy="give the float model; weights alone may be quantised (DequantizeLinear of "
+                "constants), and zkdps quantises activations itself",
+            )
+
+
 def _operator(node: ir.Node) -> None:
-    if node.op_type in _QUANTISED:
-        raise UnsupportedOperator(
-            operator=_full_name(node),
-            node=node.name or "",
-            reason="the prover drops the rounding and saturation of 8-bit arithmetic",
-            remedy="give the float model; weights alone may be quantised (DequantizeLinear of "
-            "constants), and zkdps quantises activations itself",
-        )
     if node.domain or node.op_type not in PROVABLE:
         raise UnsupportedOperator(
             operator=_full_name(node),
