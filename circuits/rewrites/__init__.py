@@ -134,4 +134,8 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         onnx.checker.check_model(inferred, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise MalformedModel("the rewritten model", str(error).strip()) from error
+    constants = {initializer.name for initializer in inferred.graph.initializer}
+    values = [value for value in inferred.graph.value_info if value.name not in constants]
+    del inferred.graph.value_info[:]
+    inferred.graph.value_info.extend(values)
     return inferred

@@ -1,6 +1,6 @@
 """Dilations → zeros in the kernel; ConvTranspose with groups → one node per group.
 
-ezkl fails on a dilation other than 1, and on a ConvTranspose with groups.
+ezkl fails on a dilation other than 1, and on many a ConvTranspose with groups (depthwise ones).
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ import onnx_ir as ir
 from zkdps.circuits.rewrites import pools
 from zkdps.circuits.rewrites.editing import Patch, argument, dims, each, label
 from zkdps.circuits.rewrites.record import Rewrite
-from zkdps.core.errors import UnsupportedOperator
 
 
 def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
@@ -23,22 +22,22 @@ def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
 
 
 def _rewrite(model: ir.Model, node: ir.Node) -> Rewrite | None:
-    if len(node.outputs) > 1 and node.outputs[1].uses():
+    if any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
         return None
     patch = Patch(model, node)
     value = argument(node, 0)
     for axis in pools.axes(node):
-        value = _reduce(patch, node, value, axis)
+        value = _reduce(patch, value, axis)
     kernel = "x".join(str(axis.kernel) for axis in pools.axes(node))
     name = label(node)
     patch.replace(value)
     return Rewrite("max_pool", name, f"{kernel} windows as a tree of b + relu(a - b)")
 
 
-def _reduce(patch: Patch, node: ir.Node, value: ir.Value, axis: pools.Axis) -> ir.Value:
+def _reduce(patch: Patch, value: ir.Value, axis: pools.Axis) -> ir.Value:
     shape = list(dims(value))
     shape[axis.axis] = axis.out
-    columns = _columns(node, axis)
+    columns = _columns(axis)
     if columns == [list(range(axis.size))]:
         return value
     level = [
@@ -68,16 +67,9 @@ def maximum(patch: Patch, a: ir.Value, b: ir.Value, part: str) -> ir.Value:
     return patch.node("Add", [over, b], part, shape=shape)
 
 
-def _columns(node: ir.Node, axis: pools.Axis) -> list[list[int]]:
+def _columns(axis: pools.Axis) -> list[list[int]]:
     """Per place in the window, the input position that each output position reads there."""
     windows = [axis.inside(position) for position in range(axis.out)]
-    if not all(windows):
-        raise UnsupportedOperator(
-            "MaxPool",
-            label(node),
-            "a window lies wholly in the padding",
-            "use smaller pads, or ceil_mode=0",
-        )
     width = max(len(window) for window in windows)
     padded = [window + [window[-1]] * (width - len(window)) for window in windows]
     columns = [[window[step] for window in padded] for step in range(width)]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from zkdps.circuits.rewrites.editing import dims, integers
+from zkdps.circuits.rewrites.editing import argument, dims, integers, label
+from zkdps.core.errors import UnsupportedOperator
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,18 @@ class Axis:
 
 
 def axes(node: ir.Node) -> list[Axis]:
-    """The spatial axes of a MaxPool or AveragePool node."""
+    """The spatial axes of a MaxPool or AveragePool node.
+
+    Raises:
+        UnsupportedOperator: a window lies wholly in the padding.
+    """
     kernel = integers(node, "kernel_shape", ())
     rank = len(kernel)
     strides = integers(node, "strides", [1] * rank)
     dilations = integers(node, "dilations", [1] * rank)
     pads = integers(node, "pads", [0] * 2 * rank)
-    source, result = dims(_data(node)), dims(node.outputs[0])
-    return [
+    source, result = dims(argument(node, 0)), dims(node.outputs[0])
+    found = [
         Axis(
             axis=2 + i,
             size=source[2 + i],
@@ -61,10 +66,11 @@ def axes(node: ir.Node) -> list[Axis]:
         )
         for i in range(rank)
     ]
-
-
-def _data(node: ir.Node) -> ir.Value:
-    value = node.inputs[0]
-    if value is None:
-        raise ValueError("a pooling node without input")
-    return value
+    if not all(axis.inside(position) for axis in found for position in range(axis.out)):
+        raise UnsupportedOperator(
+            node.op_type,
+            label(node),
+            "a window lies wholly in the padding",
+            "use smaller pads, or ceil_mode=0",
+        )
+    return found

@@ -103,11 +103,14 @@ def circuit_error(
     scale_bits: int = 8,
     reference: onnx.ModelProto | None = None,
 ) -> float:
-    """Largest absolute difference of the circuit's outputs from onnxruntime's on the reference."""
+    """Largest absolute difference of the circuit's outputs from onnxruntime's on the reference.
+
+    Infinite where the circuit puts out another number of elements.
+    """
     expected = float_outputs(reference or model, inputs)
     got = witness(model, inputs, scale_bits).outputs
     return max(
-        float(np.abs(e.flatten().astype(np.float64) - g).max())
+        float(np.abs(e.flatten().astype(np.float64) - g).max()) if e.size == g.size else np.inf
         for e, g in zip(expected, got, strict=True)
     )
 
