@@ -154,6 +154,12 @@ def test_the_demo_shows_digit_answer_chain_costs_and_verdict() -> None:
         assert part in shown, f"{part} is missing in\n{shown}"
 
 
+def test_the_build_gives_the_bound_in_real_units() -> None:
+    shown = text_of(pages.build_page(samples.build_report()))
+    # 3 steps at scale_bits 8.
+    assert re.search(r"error of y +at most 0\.01172 on 32 held-out samples", shown), shown
+
+
 def test_the_doctor_says_how_to_get_what_is_missing() -> None:
     shown = text_of(pages.findings_page(samples.findings(False)))
     assert re.search(r"missing +ezkl", shown) and "to get it: pip install ezkl" in shown

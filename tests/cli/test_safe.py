@@ -52,7 +52,11 @@ def test_a_line_shows_exactly_the_safe_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", [MARKUP, "[/]", "[", "\\[bold]"])
 def test_markup_is_text(text: str) -> None:
-    page = [output.words(text), output.grid([(text, text)]), output.table([text], [[text]])]
+    page: output.Page = [
+        output.words(text),
+        output.grid([(text, text)]),
+        output.table([text], [[text]]),
+    ]
     shown = output.render(page, _Utf8())
     assert shown.count(text) == 5, f"{text} was interpreted in:\n{shown}"
 

@@ -59,14 +59,12 @@ def plan_page(report: PlanReport) -> Page:
 def build_page(report: BuildReport) -> Page:
     """What was made, and how far it lies from the float model."""
     key = report.key
-    step = 2.0 ** -max(spec.scale_bits for spec in key.plan.tensors)
-    bounds = [
-        (
-            f"error of {bound.tensor}",
-            f"at most {bound.max_abs_steps * step:.4g} on {key.accuracy.samples} held-out samples",
-        )
-        for bound in key.accuracy.bounds
-    ]
+    scale_bits = {spec.name: spec.scale_bits for spec in key.plan.tensors}
+    samples = f"on {key.accuracy.samples} held-out samples"
+    bounds = []
+    for bound in key.accuracy.bounds:
+        error = bound.max_abs_steps / (1 << scale_bits[bound.tensor])
+        bounds.append((f"error of {bound.tensor}", f"at most {error:.4g} {samples}"))
     return [
         grid(
             [
