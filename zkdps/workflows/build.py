@@ -125,9 +125,11 @@ class _Build:
         # Rewrites are exact at the scale they are made for and at every smaller one.
         rewrite_scale_bits = scale_bits or MAX_SCALE_BITS
         prepared = prepare(self._source, self._shapes, scale_bits=rewrite_scale_bits)
+        # Before the first step: data that cannot be used leave nothing behind.
+        flow = read_dataflow(prepared.model)
+        data_split = load_split(data, [flow.specs[name] for name in flow.inputs])
         sliced = self._sliced(prepared, scale_bits or DEFAULT_SCALE_BITS)
         self._steps.expect(2 + len(sliced.graphs))
-        data_split = load_split(data, [sliced.plan.specs[name] for name in sliced.plan.inputs])
         folder = self._calibrated(prepared, sliced, data_split, scale_bits, target_error, margin)
         chain = read_chain(folder)
         scaled = sliced.plan.at_scale(chain.scale_bits)

@@ -50,7 +50,8 @@ RECIPES = {
         "two pre-norm transformer blocks that read handwritten digits, row by row",
         (
             "/blocks/blocks.0/norm2/LayerNormalization_output_0",
-            "/blocks/blocks.0/Add_1_output_0",
+            # The residual before this layer skips over the block that ends here.
+            "/blocks/blocks.0/mlp/mlp.2/Add_output_0",
             "/blocks/blocks.1/norm2/LayerNormalization_output_0",
         ),
     ),

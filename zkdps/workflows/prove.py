@@ -1,7 +1,8 @@
 """Prove an inference: execute the blocks in order, prove each, and bind them into one run file.
 
-While it works, finished blocks lie in `RUN.partial/`; the same command after a kill goes on at the
-block it was at.  Every value is checked against the calibrated ranges before proving starts.
+While it works, the execution and finished blocks lie in `RUN.partial/`; the same command after a
+kill goes on at the block it was at.  All blocks are executed, and every value is checked against
+the calibrated ranges, before the first is proved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import BoundaryMismatch, UsageConflict
 from zkdps.core.fields import Fields
-from zkdps.core.fixed_point import FixedTensor, from_bytes, quantise
+from zkdps.core.fixed_point import FixedTensor, quantise
 from zkdps.core.parse_run import read_statement, read_usage
 from zkdps.core.prover import Circuit, Prover, Trace
 from zkdps.core.run import make_run, statement_record, usage_record
@@ -23,11 +24,13 @@ from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import Package, open_package
 from zkdps.workflows.reports import Machine, ProveReport
+from zkdps.workflows.step_records import read_outputs, read_trace, write_trace
 from zkdps.workflows.steps import Steps
 from zkdps.workflows.storage import exclusive, make_folder, read_bytes, storing, write_bytes
 from zkdps.workflows.tensor_files import read_tensors
 
 MAX_PROOF_BYTES = 256 << 20
+KEPT_RUN = "finished.zkrun"
 
 
 def prove(
@@ -52,7 +55,7 @@ def prove(
     Raises:
         InputError: the input is not one of this model.
         StalePackage: the package is unfinished or was changed.
-        OutOfRange: the input drives a block beyond its calibrated range; nothing was proved of it.
+        OutOfRange: the input drives a block beyond its calibrated range; nothing was proved.
         ProofError: a prover process failed; the same command goes on at that block.
     """
     opened = open_package(package)
@@ -107,25 +110,65 @@ def _prove_one(
     known = {name: quantise(arrays[name], specs[name]) for name in plan.inputs}
     given = dict(known)
     partial = run_path.with_name(run_path.name + ".partial")
-    receipts = []
     with exclusive(partial):
         steps = Steps(partial, observer)
-        steps.expect(len(plan.blocks))
-        for circuit in package.circuits(prover):
-            receipt, outputs = _prove_block(package, prover, circuit, known, steps)
-            receipts.append(receipt)
-            known.update(outputs)
+        steps.expect(1 + len(plan.blocks))
+        circuits = package.circuits(prover)
+        executed = _execute(package, prover, circuits, given, steps, observer)
+        for circuit in circuits:
+            known.update(_named(circuit, read_outputs(_of(executed, circuit), circuit)))
+        receipts = tuple(
+            _prove_block(package, prover, circuit, known, executed, steps) for circuit in circuits
+        )
         run = make_run(
             package.key.digest,
-            tuple(receipts),
+            receipts,
             given,
             {name: known[name] for name in plan.outputs},
             with_tensors=with_tensors,
         )
-        write_archive(run_path, run.members())
-    with storing(partial):
-        shutil.rmtree(partial)
+        # Written in the folder that we hold, so that a kill leaves nothing beside it.
+        write_archive(partial / KEPT_RUN, run.members())
+        with storing(run_path):
+            (partial / KEPT_RUN).replace(run_path)
+            shutil.rmtree(partial)
     return ProveReport(run_path, run, plan, {name: known[name].reals for name in plan.outputs})
+
+
+def _execute(
+    package: Package,
+    prover: Prover,
+    circuits: Sequence[Circuit],
+    given: Mapping[str, FixedTensor],
+    steps: Steps,
+    observer: Observer,
+) -> Path:
+    """The folder with every block's trace; kept on disk, because witnesses outgrow memory."""
+
+    def make(folder: Path) -> None:
+        known = dict(given)
+        for done, circuit in enumerate(circuits):
+            observer.progressed("blocks", done, len(circuits))
+            tensors = tuple(known[name] for name in circuit.graph.block.inputs)
+            (trace,) = prover.execute(circuit, [tensors])
+            check_read(circuit, tensors, trace)
+            prover.check_ranges(circuit, trace)
+            write_trace(_of(folder, circuit), trace)
+            known.update(_named(circuit, trace.outputs))
+
+    inputs: Json = {
+        "key_digest": package.key.digest,
+        "inputs": {name: tensor.sha256 for name, tensor in given.items()},
+    }
+    return steps.run("executed", inputs, make)
+
+
+def _of(executed: Path, circuit: Circuit) -> Path:
+    return executed / str(circuit.graph.block.index)
+
+
+def _named(circuit: Circuit, outputs: Sequence[FixedTensor]) -> dict[str, FixedTensor]:
+    return dict(zip(circuit.graph.block.outputs, outputs, strict=True))
 
 
 def _prove_block(
@@ -133,15 +176,14 @@ def _prove_block(
     prover: Prover,
     circuit: Circuit,
     known: Mapping[str, FixedTensor],
+    executed: Path,
     steps: Steps,
-) -> tuple[Receipt, dict[str, FixedTensor]]:
+) -> Receipt:
     block = circuit.graph.block
     tensors = tuple(known[name] for name in block.inputs)
 
     def make(folder: Path) -> None:
-        (trace,) = prover.execute(circuit, [tensors])
-        check_read(circuit, tensors, trace)
-        prover.check_ranges(circuit, trace)
+        trace = read_trace(_of(executed, circuit), circuit, tensors)
         statement, proof = prover.prove(circuit, trace)
         # A proof that would not verify must not be handed out.
         material = package.key.blocks[block.index].material
@@ -149,8 +191,6 @@ def _prove_block(
         record: Json = {**statement_record(statement), "usage": usage_record(proof.usage)}
         write_bytes(folder / "receipt.json", canonical_json(record))
         write_bytes(folder / "proof.bin", proof.data)
-        for position, tensor in enumerate(trace.outputs):
-            write_bytes(folder / f"output-{position}.bin", tensor.to_bytes())
 
     inputs: Json = {
         "key_digest": package.key.digest,
@@ -158,20 +198,15 @@ def _prove_block(
         "inputs": [tensor.sha256 for tensor in tensors],
     }
     folder = steps.run(f"block-{block.index}", inputs, make)
-    return _read_block(circuit, folder)
+    return _read_receipt(folder)
 
 
-def _read_block(circuit: Circuit, folder: Path) -> tuple[Receipt, dict[str, FixedTensor]]:
+def _read_receipt(folder: Path) -> Receipt:
     path = folder / "receipt.json"
     fields = Fields(parse_canonical(read_bytes(path, MAX_PROOF_BYTES), str(path)), str(path), "it")
     statement = read_statement(fields)
     usage = read_usage(fields)
-    proof = Proof(read_bytes(folder / "proof.bin", MAX_PROOF_BYTES), usage)
-    outputs = {
-        spec.name: from_bytes(read_bytes(folder / f"output-{position}.bin", 8 * spec.size), spec)
-        for position, spec in enumerate(circuit.graph.outputs)
-    }
-    return Receipt(statement, proof), outputs
+    return Receipt(statement, Proof(read_bytes(folder / "proof.bin", MAX_PROOF_BYTES), usage))
 
 
 def check_read(circuit: Circuit, written: Sequence[FixedTensor], trace: Trace) -> None:

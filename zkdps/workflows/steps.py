@@ -9,7 +9,9 @@ into place.  So at every moment the folder holds either nothing or the whole res
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, digest_of, parse_canonical
@@ -37,6 +39,9 @@ class Steps:
         self._observer = observer
         self._position = 0
         make_folder(root / "steps")
+        with storing(root), suppress(FileNotFoundError):
+            # Half-made by a killed process, perhaps of a step that this workflow no longer has.
+            shutil.rmtree(root / ".scratch")
 
     def expect(self, total: int) -> None:
         """Say how many steps there will be, as far as is known now."""
@@ -58,18 +63,27 @@ class Steps:
         record = self._root / "steps" / f"{name.replace('/', '.')}.json"
         with storing(record):
             record.unlink(missing_ok=True)
-        scratch = fresh_folder(self._root / ".scratch" / name.replace("/", "."))
-        with storing(folder):
-            make(scratch)
-        files: Json = {
-            str(file.relative_to(scratch)): file_sha256(file)
-            for file in sorted(scratch.rglob("*"))
-            if file.is_file()
-        }
-        move_folder(scratch, folder)
+        with self._scratch(name) as scratch:
+            with storing(folder):
+                make(scratch)
+            files: Json = {
+                str(file.relative_to(scratch)): file_sha256(file)
+                for file in sorted(scratch.rglob("*"))
+                if file.is_file()
+            }
+            move_folder(scratch, folder)
         write_bytes(record, canonical_json({"inputs_sha256": wanted, "files": files}))
         self._observer.finished(name, self._position, self._total)
         return folder
+
+    @contextmanager
+    def _scratch(self, name: str) -> Iterator[Path]:
+        place = self._root / ".scratch"
+        try:
+            yield fresh_folder(place / name.replace("/", "."))
+        finally:
+            # Frees the disk after a failure too: what a step left unfinished is of no use.
+            shutil.rmtree(place, ignore_errors=True)
 
     def _is_done(self, name: str, wanted: str, folder: Path) -> bool:
         record = self._root / "steps" / f"{name.replace('/', '.')}.json"

@@ -1,7 +1,8 @@
 """Files at the edge: whole or not at all, and one writer at a time.
 
 Everything is written beside its final place and renamed into it, after it has reached the disk, so
-a reader sees the old content or the new and a killed process leaves at most a `.tmp-` file.
+a reader sees the old content or the new and a killed process leaves at most a `.tmp-` file, which
+the next holder of the folder's lock removes.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from zkdps.core.errors import PackageBusy, StorageFailed, UnreadableFile
 
@@ -96,16 +98,48 @@ def move_folder(source: Path, target: Path) -> None:
 def exclusive(folder: Path) -> Iterator[None]:
     """Hold `folder` alone; the lock dies with the process.
 
+    A folder that did not exist before and holds no file when the body fails is removed again.  The
+    body may remove the folder itself.
+
     Raises:
         PackageBusy: somebody else holds it.
+        StorageFailed: it cannot be made.
     """
-    make_folder(folder)
-    with storing(folder), (folder / ".lock").open("a+b") as lock:
+    existed = folder.exists()
+    with _locked(folder):
+        with storing(folder):
+            for left in [*folder.glob(".tmp-*"), *folder.glob("*/.tmp-*")]:
+                left.unlink(missing_ok=True)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PackageBusy(str(folder)) from error
-        yield
+            yield
+        except BaseException:
+            if not existed and _holds_only_lock(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _locked(folder: Path) -> BinaryIO:
+    """The open lock file; closing it lets go."""
+    while True:
+        make_folder(folder)
+        with storing(folder), suppress(FileNotFoundError):
+            lock = (folder / ".lock").open("a+b")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The last holder may have removed the folder between our opening and locking.
+                if os.fstat(lock.fileno()).st_ino == (folder / ".lock").stat().st_ino:
+                    return lock
+                lock.close()
+            except BlockingIOError as error:
+                lock.close()
+                raise PackageBusy(str(folder)) from error
+            except OSError:
+                lock.close()
+                raise
+
+
+def _holds_only_lock(folder: Path) -> bool:
+    return all(path.is_dir() or path == folder / ".lock" for path in folder.rglob("*"))
 
 
 def _sync(file: Path) -> None:
