@@ -13,7 +13,7 @@
 8. Nothing constant is computed at run time; nothing that changes nothing is left, except an
    Identity that gives a graph output its own node.
 9. Conv, ConvTranspose, MaxPool and AveragePool state kernel_shape, strides and pads; all attributes
-   with a default in the schema are written out.
+   with a default in the schema are written out; the target of a Reshape states every dimension.
 
 Names of graph inputs and outputs, and their order, never change; names of other tensors stay where
 the tensor does.  Inputs of narrower types become float32 or int64: the caller converts.
@@ -44,6 +44,7 @@ from zkdps.circuits.normalise import (
     no_ops,
     opset,
     refuse,
+    reshapes,
     shape_inference,
     tile,
 )
@@ -74,7 +75,9 @@ def normalise(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> 
     _settle_widths(graph, name)
     opset.lower_stamp(graph)
     _settle(graph, name)
+    reshapes.apply(graph)
     attributes.apply(graph)
+    _tidy(graph, name)
     refuse.apply(graph, name)
     shape_inference.require_static(graph, name)
     normal = _finished(graph)

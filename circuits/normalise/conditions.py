@@ -12,7 +12,7 @@ from zkdps.circuits.normalise.element_types import KEPT
 from zkdps.circuits.normalise.no_ops import must_stay
 from zkdps.circuits.normalise.opset import DELIVERED
 from zkdps.circuits.normalise.refuse import PROVABLE
-from zkdps.circuits.normalise.surgery import static_shape
+from zkdps.circuits.normalise.surgery import constant, static_shape
 from zkdps.core.errors import MalformedModel
 
 
@@ -77,6 +77,10 @@ def _node(node: ir.Node) -> Iterator[tuple[int, str]]:
         yield 7, f"{label} is unused"
     if all(value is None or value.is_initializer() for value in node.inputs):
         yield 8, f"{label} is constant"
+    if node.op_type == "Reshape":
+        target = constant(node.inputs[1])
+        if target is None or tuple(target) != static_shape(node.outputs[0]):
+            yield 9, f"{label} does not state its target"
     if node.op_type in WINDOWED:
         for key in ("kernel_shape", "strides", "pads"):
             if key not in node.attributes:

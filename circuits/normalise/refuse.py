@@ -36,7 +36,15 @@ PROVABLE = frozenset(
         *("GRU", "LSTM", "RNN"),
         # windows, sums and orders
         *("ArgMax", "ArgMin", "AveragePool", "GlobalAveragePool", "GlobalLpPool"),
-        *("GlobalMaxPool", "Hardmax", "MaxPool", "ReduceL1", "ReduceL2", "ReduceLogSum"),
+        *(
+            "GlobalMaxPool",
+            "Hardmax",
+            "MaxPool",
+            "ReduceL1",
+            "ReduceL2",
+            "ReduceLogSum",
+            "ReduceLogSumExp",
+        ),
         *("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"),
         "TopK",
         # normalisation

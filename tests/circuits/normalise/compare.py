@@ -23,7 +23,7 @@ def model(
     nodes: Sequence[NodeProto],
     inputs: Mapping[str, Sequence[int | str]],
     outputs: Mapping[str, Sequence[int | str]],
-    weights: Mapping[str, Array] | None = None,
+    weights: Mapping[str, Any] | None = None,
     *,
     opset: int = 17,
     elem_type: int = TensorProto.FLOAT,
