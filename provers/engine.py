@@ -37,6 +37,7 @@ Environment = Mapping[str, str | None] | None
 
 POLL_S = 0.05
 MAX_ANSWER_BYTES = 64 << 20
+MAX_ERROR_BYTES = 4000
 _WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -113,6 +114,7 @@ class Worker:
 
     def __init__(self, module: str, environment: Environment = None) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
+        self._errors_before = 0
         self._peak_rss_bytes = 0
         self._start_s = time.monotonic()
         self._usage: Usage | None = None
@@ -153,6 +155,7 @@ class Worker:
 
     def _exchange(self, request: Request, limits: Limits) -> dict[str, Any]:
         deadline_s = time.monotonic() + limits.timeout_s
+        self._errors_before = os.fstat(self._errors.fileno()).st_size
         try:
             self._requests.write(request.line())
             self._requests.flush()
@@ -180,7 +183,7 @@ class Worker:
             failure = answer["failure"]
             raise WorkerFailure(
                 failure["type"],
-                failure["message"] or self._error_text(),
+                f"{failure['message']}\n{self._error_text()}",
                 failure["os_error"],
                 failure["path"],
             )
@@ -201,8 +204,9 @@ class Worker:
         return WorkerFailure("zkdps.WorkerExited", self._error_text() or f"exit {code}", None, None)
 
     def _error_text(self) -> str:
+        """The end of what this call wrote to its standard error."""
         self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, self._errors.tell() - 2000))
+        self._errors.seek(max(self._errors_before, self._errors.tell() - MAX_ERROR_BYTES))
         return self._errors.read().decode("utf-8", "replace").strip()
 
     def close(self) -> Usage:

@@ -36,7 +36,8 @@ _STORAGE = {
     errno.EPERM: "operation not permitted",
     errno.EIO: "input/output error",
 }
-MAX_REASON_CHARACTERS = 300
+MAX_REASON_CHARACTERS = 400
+"""Half from the exception, which comes first, half from the end of the back end's own log."""
 
 
 def error_of(failure: WorkerError, block: int, step: str, where: str) -> ZkdpsError:
@@ -67,5 +68,8 @@ def mapped(block: int, step: str, where: object) -> Iterator[None]:
 
 
 def _one_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines)[-MAX_REASON_CHARACTERS:]
+    joined = " | ".join(line.strip() for line in text.splitlines() if line.strip())
+    if len(joined) <= MAX_REASON_CHARACTERS:
+        return joined
+    half = MAX_REASON_CHARACTERS // 2
+    return f"{joined[:half]} ... {joined[-half:]}"

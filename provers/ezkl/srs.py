@@ -258,8 +258,10 @@ def _whole(path: Path, logrows: int) -> bool:
     try:
         with path.open("rb") as stream:
             return logrows_of(stream.read(HEADER_BYTES), path.stat().st_size) == logrows
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
+    except OSError as error:
+        raise UnreadableFile(str(path), error.strerror or str(error)) from error
 
 
 def _read(path: Path) -> bytes:
