@@ -7,6 +7,7 @@ a larger one is cut down again on every call, which takes longer than the proof.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from dataclasses import dataclass, replace
@@ -210,6 +211,9 @@ def _scan(cache: Path) -> list[SrsFile]:
         for path in _by_size(cache / "development")
     ]
     for folder in sorted((cache / "ceremony").glob("*")):
+        if not _by_size(folder):
+            # An import that was killed before its file was in place.
+            continue
         source = str(parse_canonical(_read(folder / "source.json"), "source.json")["source"])
         found += [
             SrsFile(path, int(path.stem), SrsKind.CEREMONY, source, "") for path in _by_size(folder)
@@ -272,12 +276,26 @@ def _read(path: Path) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """By write-then-rename: nobody ever sees a half file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """By write-then-rename: nobody ever sees a half file; what killed writers left is removed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
+        with (path.parent / ".lock").open("ab") as lock:
+            # Held while a part exists, so any part found by the holder has no writer any more.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in path.parent.glob(".*.part"):
+                left.unlink()
+            _replace(path.with_name(f".{path.name}.part"), path, data)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise StorageFailed(str(path), error.strerror or str(error)) from error
+
+
+def _replace(part: Path, path: Path, data: bytes) -> None:
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
