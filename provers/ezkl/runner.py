@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,16 @@ from zkdps.provers.engine import Engine, Limits, Request
 from zkdps.provers.ezkl.settings import Choice
 from zkdps.provers.failures import mapped
 
+VERIFY_TIMEOUT_S = 300.0
+"""Honest proofs take under a second; a hostile one may not hold an auditor up for longer."""
+
 # Settings of the environment that change file formats or trust files on disk.
 _ENVIRONMENT: dict[str, str | None] = {
     "EZKL_KEY_FORMAT": None,
     "EZKL_BUF_CAPACITY": None,
     "LOOKUP_CACHE": None,
+    # A backtrace would crowd the panic's own words out of the message.
+    "RUST_BACKTRACE": None,
 }
 
 
@@ -73,8 +79,11 @@ class Runner:
     def verify(self, block: int, proof: Path, settings: Path, vk: Path, srs: Path) -> bool:
         """Whether ezkl accepts a proof; it raises on most that it does not."""
         request = Request("verify", (proof, settings, vk, srs, True), returns=True)
+        limits = replace(
+            self.engine.limits, timeout_s=min(self.engine.limits.timeout_s, VERIFY_TIMEOUT_S)
+        )
         with mapped(block, "verify", proof):
-            return self.engine.call(request) is True
+            return self.engine.call(request, limits) is True
 
     def kzg_commit(
         self, block: int, felts: Sequence[str], vk: Path, settings: Path, srs: Path

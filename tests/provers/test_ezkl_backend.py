@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,6 +23,7 @@ from zkdps.core.errors import (
     OutOfRange,
     ScaleDrift,
     StalePackage,
+    StorageFailed,
     WrongSrs,
 )
 from zkdps.core.prover import BlockGraph, Circuit, Ranges
@@ -183,6 +185,25 @@ def test_missing_files_and_other_ceremonies_are_told(
     strict = EzklProver(Limits(), tmp_path / "none", srs_kind=SrsKind.CEREMONY)
     with pytest.raises(MissingSrs):
         strict.setup(sigmoid)
+
+
+@pytest.mark.parametrize("limit_bytes", [40_000, 1_000_000])
+def test_a_full_disk_during_setup_leaves_no_half_key(
+    ezkl_prover: EzklProver, sigmoid: Circuit, tmp_path: Path, limit_bytes: int
+) -> None:
+    circuit = ezkl_prover.compile(sigmoid.graph, sigmoid.parameters, tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
+    try:
+        with pytest.raises(StorageFailed):
+            ezkl_prover.setup(circuit)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "block.onnx",
+        "circuit.ezkl",
+        "settings.json",
+    }
 
 
 def test_trust_names_the_srs(ezkl_prover: EzklProver, sigmoid: Circuit, srs_cache: Path) -> None:

@@ -24,7 +24,7 @@ from zkdps.provers.ezkl.settings import Choice, choice_of
 def layer(tokens: int, width: int, out: int) -> BlockGraph:
     """ReLU(x W): with several tokens ezkl checks the product in einsum columns."""
     generator = np.random.default_rng(0)
-    matrix = generator.normal(size=(width, out)).astype(np.float32) / 4
+    matrix = (generator.normal(size=(width, out)) / 4).astype(np.float32)
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["m"]),
         helper.make_node("Relu", ["m"], ["y"]),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from zkdps.core.bn254 import GENERATOR, POINT_BYTES, add_pairs
 from zkdps.core.errors import MalformedSrs, MissingSrs, StorageFailed, UnreadableFile, WrongSrs
 from zkdps.core.srs import SrsKind
+from zkdps.provers.engine import Engine, Limits, Request
 from zkdps.provers.ezkl import srs
 from zkdps.provers.ezkl.lagrange import lagrange_basis
 from zkdps.provers.ezkl.srs_format import MAX_LOGROWS, Srs, file_bytes, parse
@@ -25,16 +24,8 @@ DEVELOPMENT_SHA256 = "5949f7220d7c28990ec35e045a31ab056cf874a0b9437a2dfd40186704
 @pytest.fixture(scope="module")
 def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that ezkl makes with a random secret: to us, a stranger's ceremony."""
-    import ezkl
-
     path = tmp_path_factory.mktemp("ceremony") / "k.srs"
-
-    async def make() -> None:
-        result = ezkl.gen_srs(str(path), K)
-        if inspect.isawaitable(result):
-            await result
-
-    asyncio.run(make())
+    Engine("ezkl", Limits(timeout_s=60)).once(Request("gen_srs", (path, K), writes=(path,)))
     return path
 
 
