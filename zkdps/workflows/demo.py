@@ -25,7 +25,6 @@ from zkdps.workflows.storage import make_folder, write_bytes
 from zkdps.workflows.tensor_files import read_tensors, write_tensors
 from zkdps.workflows.verify import verify
 
-SCALE_BITS = 8
 CALIBRATION_SAMPLES = 32
 HELD_OUT_SAMPLES = 32
 SHOWN = 7
@@ -37,6 +36,7 @@ class Recipe:
     """One demo."""
 
     title: str
+    scale_bits: int
     cuts: tuple[str, ...]
     """Tensors to cut at."""
 
@@ -44,10 +44,13 @@ class Recipe:
 RECIPES = {
     "digits": Recipe(
         "a convolutional network that reads handwritten digits",
+        8,
         ("/1/Relu_output_0", "/3/Relu_output_0", "/5/Relu_output_0"),
     ),
     "transformer": Recipe(
         "two pre-norm transformer blocks that read handwritten digits, row by row",
+        # Normalisation divides by small deviations: two more bits are worth a factor of eight.
+        10,
         (
             "/blocks/blocks.0/norm2/LayerNormalization_output_0",
             # The residual before this layer skips over the block that ends here.
@@ -97,7 +100,7 @@ def _demo(name: str, folder: Path, machine: Machine, observer: Observer) -> Demo
             model,
             cuts=cuts,
             shapes={},
-            scale_bits=SCALE_BITS,
+            scale_bits=RECIPES[name].scale_bits,
             link=Link.POLYCOMMIT,
             prover="ezkl",
             machine=machine,
@@ -110,7 +113,7 @@ def _demo(name: str, folder: Path, machine: Machine, observer: Observer) -> Demo
             folder / "calibration.npz",
             package,
             cuts=cuts,
-            scale_bits=SCALE_BITS,
+            scale_bits=RECIPES[name].scale_bits,
             machine=machine,
             observer=observer,
         )
