@@ -33,6 +33,9 @@ def block_names(flow: Dataflow, blocks: Sequence[frozenset[int]]) -> tuple[str, 
 def _module_name(flow: Dataflow, nodes: frozenset[int]) -> str:
     paths = list(dict.fromkeys(flow.modules[i] for i in sorted(nodes) if flow.modules[i]))
     shared = common_module(paths)
+    if all(part.isdigit() for path in paths for part in path.split(".")):
+        # The positions of an unnamed nn.Sequential tell nobody anything.
+        return ""
     if shared or not paths:
         return shared
     tops = list(dict.fromkeys(path.split(".")[0] for path in paths))

@@ -13,6 +13,7 @@ own fields beside those four; stderr gets the same for people in any case.
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import sys
@@ -34,6 +35,8 @@ def run(root: click.Command, args: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # It logs a traceback where it refuses a model; the refusal reaches the person as an error.
+    logging.getLogger("onnx_ir").setLevel(logging.CRITICAL)
     as_json = "--json" in args
     try:
         return _invoke(root, args)

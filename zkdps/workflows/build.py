@@ -123,6 +123,7 @@ class _Build:
         margin: float,
     ) -> BuildReport:
         # Rewrites are exact at the scale they are made for and at every smaller one.
+        self._steps.expect(3)
         rewrite_scale_bits = scale_bits or MAX_SCALE_BITS
         prepared = prepare(self._source, self._shapes, scale_bits=rewrite_scale_bits)
         # Before the first step: data that cannot be used leave nothing behind.
