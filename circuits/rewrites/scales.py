@@ -38,7 +38,7 @@ HEADROOM_BITS = 20
 """scale_bits + k stays within this: a rebase by 2**(scale_bits + k) has to fit the decomposition,
 whose smallest useful setting (base 2**11, two legs) holds 22 bits."""
 
-SHAPE_ONLY = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split")
+SHAPE_ONLY = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice")
 
 
 def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
@@ -48,12 +48,15 @@ def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
 
 
 def raised_tensors(model: ir.Model) -> frozenset[str]:
-    """Names of tensors that ezkl holds at more than `scale_bits`: a cut there would not link."""
-    names: set[str] = set()
-    for node in model.graph:
-        if node.op_type == "Mul" and raising_factor(node) is not None:
-            names |= _carriers(node.outputs[0])
-    return frozenset(names)
+    """Names of tensors that ezkl holds at more than `scale_bits`: a cut there would not link.
+
+    Every operator but these products brings its own output back to `scale_bits`.
+    """
+    return frozenset(
+        str(node.outputs[0].name)
+        for node in model.graph
+        if node.op_type == "Mul" and raising_factor(node) is not None
+    )
 
 
 def raising_factor(node: ir.Node) -> float | None:
@@ -66,15 +69,6 @@ def raising_factor(node: ir.Node) -> float | None:
         if 0.0 < number < 1.0 and math.frexp(number)[0] == 0.5:
             return number
     return None
-
-
-def _carriers(value: ir.Value) -> set[str]:
-    names = {str(value.name)}
-    for use in value.uses():
-        if use.node.op_type in SHAPE_ONLY:
-            for output in use.node.outputs:
-                names |= _carriers(output)
-    return names
 
 
 def _divide(model: ir.Model, node: ir.Node) -> Rewrite | None:
@@ -103,6 +97,8 @@ def _multiply(model: ir.Model, node: ir.Node, scale_bits: int) -> Rewrite | None
     if number is not None:
         if _only_multiplied(node.outputs[0]):
             return None
+        if _sink(model, node, data, number):
+            return Rewrite("scales", label(node), f"x {number:g} moved behind a change of shape")
         if _raise_before(model, node, data, number):
             return Rewrite("scales", label(node), f"x {number:g} moved before the matrix product")
         return _halve(model, node, data, number)
@@ -155,11 +151,29 @@ def _only_multiplied(value: ir.Value) -> bool:
 def _rebases(node: ir.Node, index: int) -> bool:
     if node.op_type in ("MatMul", "Conv", "ConvTranspose", "Gemm"):
         return index < 2
-    if node.op_type == "Mul":
-        return raising_factor(node) is None
-    if node.op_type in SHAPE_ONLY and index == 0:
-        return all(_only_multiplied(output) for output in node.outputs)
-    return False
+    return node.op_type == "Mul" and raising_factor(node) is None
+
+
+def _sink(model: ir.Model, node: ir.Node, data: ir.Value, number: float) -> bool:
+    """Move a raising product behind a change of shape, on its way to a product that rebases.
+
+    The change of shape would rebase, at the price of a product.
+    """
+    reader = sole_user(node.outputs[0])
+    last = reader
+    while last is not None and last.op_type in SHAPE_ONLY and len(last.outputs) == 1:
+        if _only_multiplied(last.outputs[0]):
+            break
+        last = sole_user(last.outputs[0])
+    else:
+        return False
+    if reader is None or reader.inputs[0] is not node.outputs[0]:
+        return False
+    patch = Patch(model, reader)
+    attributes = {key: value.value for key, value in reader.attributes.items()}
+    shaped = patch.node(reader.op_type, [data, *reader.inputs[1:]], "shaped", **attributes)
+    patch.replace(patch.node("Mul", [shaped, patch.floats(number, "power")], "raised"))
+    return True
 
 
 def _raise_before(model: ir.Model, node: ir.Node, data: ir.Value, number: float) -> bool:

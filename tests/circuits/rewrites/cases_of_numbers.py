@@ -14,6 +14,7 @@ from tests.circuits.rewrites.case import (
     Case,
     case,
     conv,
+    ints,
     one,
     reals,
 )
@@ -59,6 +60,13 @@ def scalings() -> list[Case]:
             {"c": one(0.5)},
             before="drift",
             dearer=SAME_SCALE,
+        ),
+        case(
+            "x 0.125, Reshape, MatMul",
+            "scales",
+            [node("Mul", "x c", "h"), node("Reshape", "h s", "r"), node("MatMul", "r z", "y")],
+            {"x": (1, 2, 4), "z": (4, 3)},
+            {"c": one(0.125), "s": ints(2, 4)},
         ),
         case(
             "MatMul, then x 0.125",

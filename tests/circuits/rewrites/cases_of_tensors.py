@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from onnx import TensorProto
 
@@ -43,7 +45,10 @@ def masks() -> list[Case]:
 def integral() -> list[Case]:
     truth = [node("Greater", "x z", "m"), node("Cast", "m", "h", to=TensorProto.FLOAT)]
     pair = ROWS | {"z": (2, 4)}
-    counted = {"input_types": {"i": TensorProto.INT64}, "integers": {"i": ints(0, 3, 1)}}
+    counted: dict[str, Any] = {
+        "input_types": {"i": TensorProto.INT64},
+        "integers": {"i": ints(0, 3, 1)},
+    }
     number = [node("Cast", "i", "h", to=TensorProto.FLOAT), node("Sigmoid", "h", "y")]
     back = [
         node("Cast", "m", "n", to=TensorProto.INT64),

@@ -116,7 +116,7 @@ def circuit_error(
 
 
 def _settings(folder: Path, model: onnx.ModelProto, scale_bits: int) -> Settings:
-    args = ezkl.PyRunArgs()
+    args: Any = ezkl.PyRunArgs()
     args.input_scale = args.param_scale = scale_bits
     args.scale_rebase_multiplier = 1
     args.input_visibility, args.output_visibility = "polycommit", "polycommit"

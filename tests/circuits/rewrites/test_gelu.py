@@ -39,7 +39,7 @@ def _gelus(made: tuple[Rewrite, ...]) -> list[Rewrite]:
 
 
 @pytest.mark.parametrize(
-    ("division", "halved", "swapped"), itertools.product([True, False], HALVES, [True, False])
+    ("division", "halved", "swapped"), list(itertools.product([True, False], HALVES, [True, False]))
 )
 def test_every_spelling_with_erf(division: bool, halved: str, swapped: bool) -> None:
     model = _erf_form(division, halved, swapped)

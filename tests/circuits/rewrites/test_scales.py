@@ -22,7 +22,7 @@ def test_raised_tensors_are_those_that_drift_when_cut_at() -> None:
     model = build(nodes, {"x": (4, 3), "z": (4, 6)}, "y", {"c": one(0.25)})
     rewritten, _ = rewrite(model, scale_bits=8)
     raised = raised_tensors(rewritten)
-    assert {"h", "t"} <= raised
+    assert "t" in raised, "the product is behind the Transpose, where it is free"
     for value in list(rewritten.graph.value_info):
         rewritten.graph.output.append(value)
         scales = oracle.settings(rewritten, 8).output_scales
