@@ -167,6 +167,16 @@ class _Build:
                 scale_bits=scale_bits,
                 link=self._link,
             )
+            costs = plan.estimate(sliced, self._prover, scale_bits=scale_bits, link=self._link)
+            plan.refuse_misfits(
+                prepared.model,
+                sliced,
+                costs,
+                self._cuts,
+                self._prover,
+                scale_bits=scale_bits,
+                link=self._link,
+            )
             flow = read_dataflow(prepared.model)
             groups = [flow.between(block.inputs, block.outputs) for block in sliced.plan.blocks]
             write_groups(folder, groups)

@@ -36,8 +36,11 @@ from zkdps.workflows.reports import Cuts, Machine, PlannedBlock, PlanReport
 MAX_EXACT_OPERATORS = 24
 """Up to so many operators every candidate block is laid out; beyond, operators are summed."""
 
+SEARCHED_ORDERS = 64
+"""Topological orders tried beyond the fixed ones, where prices are sums."""
+
 MEMORY_SHARE = 0.85
-"""Of the machine's free memory, what a plan without a stated budget may use."""
+"""Of the machine's free memory, what one block may take."""
 
 
 def plan(
@@ -81,6 +84,9 @@ def plan(
         sliced = cut(prepared.model, cuts, back_end, scale_bits=scale_bits, link=link)
         watch.started("estimate the blocks", 3, 3)
         costs = estimate(sliced, back_end, scale_bits=scale_bits, link=link)
+        refuse_misfits(
+            prepared.model, sliced, costs, cuts, back_end, scale_bits=scale_bits, link=link
+        )
         is_measured = back_end.is_fitted
     return report(prepared, sliced, costs, scale_bits=scale_bits, is_measured=is_measured)
 
@@ -113,22 +119,32 @@ def _groups(
     if cuts.tensors:
         return cut_at_tensors(model, cuts.tensors)
     price = pricing(model, prover, scale_bits=scale_bits, link=link)
+    # Searching over orders prices many more blocks: only where a price is a sum.
+    evaluations = SEARCHED_ORDERS if isinstance(price, AdditivePricing) else 0
     if cuts.blocks is not None:
-        return cut_by_count(model, cuts.blocks, price).groups
-    budget_bytes = cuts.max_ram_bytes
-    if budget_bytes is None and cuts.max_s is None:
-        budget_bytes = int(MEMORY_SHARE * available_bytes())
-    return _within(model, price, Budget(budget_bytes, cuts.max_s))
+        return cut_by_count(model, cuts.blocks, price, evaluations=evaluations).groups
+    return _within(model, price, budget_of(cuts), evaluations)
 
 
-def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget) -> Groups:
+def budget_of(cuts: Cuts) -> Budget:
+    """What a block may take: as asked, and never more than this machine's free memory."""
+    free_bytes = int(MEMORY_SHARE * available_bytes())
+    asked_bytes = cuts.max_ram_bytes
+    return Budget(free_bytes if asked_bytes is None else min(asked_bytes, free_bytes), cuts.max_s)
+
+
+def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget, evaluations: int) -> Groups:
     """The fewest blocks that fit: every boundary is a commitment more to make and to check."""
     flow = read_dataflow(model)
     everything = tuple(sorted(flow.live))
     if budget.broken_by(price(everything)) is None:
         return (everything,)
     return cut_by_budget(
-        model, price, max_ram_bytes=budget.max_ram_bytes, max_seconds=budget.max_seconds
+        model,
+        price,
+        max_ram_bytes=budget.max_ram_bytes,
+        max_seconds=budget.max_seconds,
+        evaluations=evaluations,
     ).groups
 
 
@@ -164,18 +180,26 @@ def estimate(sliced: Sliced, prover: Prover, *, scale_bits: int, link: Link) -> 
     )
 
 
-def check_budget(
+def refuse_misfits(
     model: onnx.ModelProto,
     sliced: Sliced,
     costs: tuple[Cost, ...],
-    price: SegmentCost,
-    budget: Budget,
+    cuts: Cuts,
+    prover: Prover,
+    *,
+    scale_bits: int,
+    link: Link,
 ) -> None:
-    """Raise `DoesNotFit` for the first block whose final estimate exceeds the budget."""
+    """Raise `DoesNotFit` for the first block whose estimate exceeds the budget.
+
+    The search judged by sums or by blocks on their own; this is the last word, whoever cut.
+    """
+    budget = budget_of(cuts)
     flow = read_dataflow(model)
     for graph, cost in zip(sliced.graphs, costs, strict=True):
         if budget.broken_by(price_of(cost)) is not None:
             nodes = flow.between(graph.block.inputs, graph.block.outputs)
+            price = pricing(model, prover, scale_bits=scale_bits, link=link)
             raise misfit(flow, nodes, graph.block.index, price, budget)
 
 
