@@ -11,7 +11,7 @@ U = n - `RESERVED_ROWS`:
     lookups         L  = cB for each range check, table, and for shuffles
     fixed           F  = K + 1 + selectors + Σ range checks t + Σ tables 2t + L + einsum selectors,
                          t the columns of a table; selectors after ezkl's compression
-    extension       e  = 8 with tables of several columns, shuffles or dynamic lookups, else 4
+    extension       e  = 8 with wide tables, shuffles, dynamic lookups or hashes, else 4
     proving key        = 32 n ((2 + e)(F + P) + 3e) bytes
 
 Measured on 22 small circuits (k 12 and 13, c 1 and 2, with and without einsums, which the selector
@@ -34,6 +34,9 @@ from zkdps.provers.ezkl.einsums import capacity_cells, output_axes
 RESERVED_ROWS = 9
 """Rows of a column that neither cells nor tables can use."""
 FIELD_BYTES = 32
+POSEIDON_ADVICE = 4
+POSEIDON_FIXED = 5
+"""Columns of the hash, whatever it hashes; with one column to a base block one more is fixed."""
 
 
 SETUP_RSS_BASE_BYTES = 34_000_000
@@ -71,6 +74,8 @@ class Layout:
     lookups: int
     """Lookup arguments, shuffles included."""
     extension: int
+    hashed: bool
+    """Whether it has ezkl's Poseidon gates."""
 
     @property
     def column_bytes(self) -> int:
@@ -111,7 +116,7 @@ class Layout:
         products = -(-self.permutation // (degree - 2))
         words = 4 * self.advice + (self.permutation - self.advice) + 5 * products
         words += self.fixed + self.base_blocks + 2 * self.einsum_blocks + 7 * self.lookups
-        return 32 * (words + 3 * self.extension + 2)
+        return 32 * (words + 3 * self.extension + 2 - (POSEIDON_ADVICE if self.hashed else 0))
 
 
 def layout(settings: Mapping[str, Any], logrows: int | None = None) -> Layout:
@@ -136,8 +141,12 @@ def layout(settings: Mapping[str, Any], logrows: int | None = None) -> Layout:
     ranges = [_table_columns(pair, usable) for pair in _range_checks(settings, k)]
     tables = [_table_columns(args["lookup_range"], usable)] * len(settings["required_lookups"])
     shuffled = bool(settings["num_shuffles"] or settings["num_dynamic_lookups"])
-    wide = shuffled or any(t > 1 for t in ranges + tables) or (columns >= 4 and einsums > 0)
+    hashed = settings["module_sizes"]["poseidon"][0] > 0
+    wide = (
+        shuffled or hashed or any(t > 1 for t in ranges + tables) or (columns >= 4 and einsums > 0)
+    )
     advice = 3 * columns * base + 6 * columns * einsums + 3 * dynamics + committed
+    advice += POSEIDON_ADVICE if hashed else 0
     return Layout(
         logrows=k,
         base_blocks=base,
@@ -150,8 +159,10 @@ def layout(settings: Mapping[str, Any], logrows: int | None = None) -> Layout:
         + sum(ranges)
         + 2 * sum(tables)
         + (2 if shuffled else 0)
+        + ((POSEIDON_FIXED + 2 - columns) if hashed else 0)
         + columns * base * (len(ranges) + len(tables))
         + _einsum_selectors(einsums, columns, output_axes(einsum["equations"])),
+        hashed=hashed,
         lookups=columns * base * (len(ranges) + len(tables) + (1 if shuffled else 0)),
         extension=8 if wide else 4,
     )

@@ -1,6 +1,8 @@
 """The Lagrange basis of an SRS from its powers: an inverse Fourier transform of points.
 
-[Lᵢ(s)]₁ = 1/n Σⱼ ω⁻ⁱʲ [sʲ]₁.  Every butterfly multiplies a point by a full scalar, hence the time.
+[Lᵢ(s)]₁ = 1/n Σⱼ ω⁻ⁱʲ [sʲ]₁.  Every butterfly multiplies a point by a full scalar, hence the time:
+CPU seconds on a 2-vCPU server are 4.6 at k = 10 and 29 at k = 12 (measured), about 140 at k = 14
+and 1300 at k = 17 (extrapolated as k 2**k, not run).
 """
 
 from __future__ import annotations
