@@ -18,6 +18,9 @@ EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 CIRCUIT_IS_WRONG = 0.05
 """Ten times the rounding of these models at 8 bits, a third of what the wrong ones are off by."""
 
+JITTER_ROWS = 1
+"""ezkl's own count differs by a row between two processes (seen with OneHot and Hardmax)."""
+
 
 @functools.cache
 def _rewritten(index: int) -> tuple[onnx.ModelProto, tuple[Rewrite, ...]]:
@@ -82,13 +85,14 @@ def test_circuit_before(case: Case) -> None:
 @EVERY_CASE
 def test_rows(case: Case) -> None:
     after = oracle.settings(_after(case)[0], SCALE_BITS).rows
-    if case.before != "fails":
-        before = oracle.settings(case.model, SCALE_BITS).rows
-        assert after <= before or case.dearer, f"{before} rows became {after}"
-        line = f"| {case.name} | {before} | {after} |"
-    else:
-        line = f"| {case.name} | fails | {after} |"
-    assert line in DOCUMENT.read_text(), f"docs/rewrites.md lacks: {line}"
+    written_before, written_after = _documented()[case.name]
+    assert abs(after - int(written_after)) <= JITTER_ROWS, f"{after} rows, not {written_after}"
+    if case.before == "fails":
+        assert written_before == "fails"
+        return
+    before = oracle.settings(case.model, SCALE_BITS).rows
+    assert after <= before or case.dearer, f"{before} rows became {after}"
+    assert abs(before - int(written_before)) <= JITTER_ROWS, f"{before} rows, not {written_before}"
 
 
 @EVERY_CASE
@@ -129,6 +133,13 @@ def test_deterministic_and_settled(case: Case) -> None:
 def test_every_pass_has_a_case() -> None:
     fired = {made.name for index in range(len(CASES)) for made in _rewritten(index)[1]}
     assert fired == {apply.__module__.rsplit(".", 1)[1] for apply in PASSES}
+
+
+@functools.cache
+def _documented() -> dict[str, tuple[str, str]]:
+    """Case to rows before and after, as `docs/rewrites.md` has them."""
+    lines = [line.split(" | ") for line in DOCUMENT.read_text().splitlines()]
+    return {cells[0].removeprefix("| "): (cells[1], cells[2]) for cells in lines if len(cells) == 6}
 
 
 def _type(value: onnx.ValueInfoProto) -> tuple[str, int, tuple[int, ...]]:
