@@ -93,6 +93,11 @@ def check_key(key: ModelKey, run: Run, policy: Policy) -> Outcome:
 def check_srs(key: ModelKey, policy: Policy, development_sha256: str | None) -> Outcome:
     """Check 3; `development_sha256` is the digest of the development SRS's verifier part."""
     if key.srs is None:
+        # A key must not slip past a demand for a ceremony by not naming its SRS.
+        if development_sha256 is not None:
+            raise CheckFailed(
+                3, f"the key names no SRS, {key.prover} needs one", expected="an SRS", got="none"
+            )
         return Outcome(3, Status.ABSENT, f"{key.prover} needs no SRS")
     digests = {sha256_hex(data) for data in key.trust.values()}
     if digests != {key.srs.verifier_sha256}:
@@ -265,6 +270,10 @@ def _check_ends(
         _check_end(check, key, run, name, claimed[name], tensor, commit)
     for name, tensor in (given or {}).items():
         _check_end(check, key, run, name, claimed[name], tensor, commit)
+    if key.link is Link.PUBLIC:
+        for name in names:
+            block, commitment = _end_commitment(key, run, name)
+            _check_claim(check, block, name, claimed[name], sha256_hex(commitment.value))
     if given is not None and set(given) == set(names):
         return Outcome(check, Status.PASSED, f"the {side} you gave is the one proved")
     if set(carried) == set(names) and not required:
@@ -296,13 +305,17 @@ def _check_end(
             expected=str(expected),
             got=str(commitment),
         )
-    if tensor.sha256 != claimed_sha256:
+    _check_claim(check, block, name, claimed_sha256, tensor.sha256)
+
+
+def _check_claim(check: int, block: int, name: str, claimed_sha256: str, sha256: str) -> None:
+    if claimed_sha256 != sha256:
         raise CheckFailed(
             check,
             f"the run claims another digest of {name!r}",
             block=block,
             tensor=name,
-            expected=tensor.sha256,
+            expected=sha256,
             got=claimed_sha256,
         )
 
