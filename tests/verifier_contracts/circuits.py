@@ -38,10 +38,11 @@ class Attention(nn.Module):
         self.value = nn.Linear(features, features, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, tokens, features) float32 to the same."""
+        # (batch, tokens, features) float32 to the same
         y = self.norm(x)
         scores = self.query(y) @ self.key(y).transpose(-1, -2)
-        return x + torch.softmax(scores, -1) @ self.value(y)
+        mixed: Tensor = torch.softmax(scores, -1) @ self.value(y)
+        return x + mixed
 
 
 def _mlp(activation: type[nn.Module]) -> Callable[[], nn.Module]:

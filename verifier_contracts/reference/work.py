@@ -28,9 +28,11 @@ def work_bound(vka: Vka) -> Work:
     bytes of artifact, 2^16 of proof and 2^16 instances no key that decodes exceeds the two limits
     above.  `tests/verifier_contracts/test_work.py` counts against this bound.
     """
-    expressions: list[Expression] = list(vka.gates)
+    # A table that several lookups share is one object, evaluated once.
+    tables = {id(lookup.table): lookup.table for lookup in vka.lookups}
+    expressions: list[Expression] = [*vka.gates, *tables.values()]
     for lookup in vka.lookups:
-        expressions += [lookup.table, *lookup.inputs]
+        expressions += lookup.inputs
     steps = sum(len(one.steps) + len(one.outputs) for one in expressions)
     columns = sum(len(group.columns) for group in vka.permutation)
     opened = sum(len(group.opened) for group in vka.openings)
