@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zkdps.core.bn254 import GENERATOR
 from zkdps.core.errors import CheckFailed, ProofError, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import TensorSpec
@@ -13,9 +14,28 @@ from zkdps.provers.ezkl.felts import felts
 from zkdps.provers.ezkl.files import workplace
 from zkdps.provers.ezkl.runner import Runner
 from zkdps.provers.ezkl.settings import link_of, parse_settings
+from zkdps.provers.ezkl.srs import VERIFIER_LOGROWS, development_s_g2
+from zkdps.provers.ezkl.srs_format import G2_GENERATOR, parse
 
 VERIFIER_MEMBER = "srs-verifier.bin"
 BASIS_MEMBER = "basis.bin"
+
+
+def is_development(trust: Mapping[str, bytes]) -> bool:
+    """Whether a key's SRS has the development secret, whatever its encoding.
+
+    Raises:
+        CheckFailed: check 3, the member is missing or not the verifier part of an SRS.
+    """
+    try:
+        found = parse(trust[VERIFIER_MEMBER])
+    except (KeyError, ValueError) as error:
+        raise CheckFailed(3, f"the key carries no well-formed SRS: {error}") from error
+    if found.logrows != VERIFIER_LOGROWS or found.powers[0] != GENERATOR:
+        raise CheckFailed(3, "the key's SRS is not the verifier part that zkdps writes")
+    if found.g2 != G2_GENERATOR:
+        raise CheckFailed(3, "the key's SRS has another generator than BN254's")
+    return found.s_g2 == development_s_g2()
 
 
 class Auditor:

@@ -21,7 +21,7 @@ from zkdps.core.srs import SrsIdentity, SrsKind
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 from zkdps.provers.engine import Limits
 from zkdps.provers.ezkl import commitments, parameters, proofs, srs, witnesses
-from zkdps.provers.ezkl.auditor import Auditor
+from zkdps.provers.ezkl.auditor import Auditor, is_development
 from zkdps.provers.ezkl.cost import Layout, Machine, layout, predict
 from zkdps.provers.ezkl.files import member, storage, workplace
 from zkdps.provers.ezkl.keys import Keys
@@ -40,6 +40,7 @@ class EzklProver:
     """halo2-KZG proofs of ONNX blocks; see `zkdps.core.prover.Prover` for the methods."""
 
     name = "ezkl"
+    needs_srs = True
     links = (Link.POLYCOMMIT, Link.POSEIDON, Link.PUBLIC)
 
     def __init__(
@@ -66,10 +67,9 @@ class EzklProver:
         """Version of ezkl."""
         return version()
 
-    @property
-    def development_srs_sha256(self) -> str:
+    def is_development(self, trust: Mapping[str, bytes]) -> bool:
         """As the protocol."""
-        return sha256_hex(srs.development_srs(srs.VERIFIER_LOGROWS).to_bytes())
+        return is_development(trust)
 
     # --- This machine's constants ----------------------------------------------------------------
 

@@ -43,10 +43,15 @@ class IntegerProver:
     """Samples executed so far, over all blocks."""
 
     is_fitted: bool = False
-    development_srs_sha256: str | None = None
 
     def fit(self) -> None:
         """There is nothing to fit."""
+
+    needs_srs = False
+
+    def is_development(self, trust: Mapping[str, bytes]) -> bool:
+        """It needs no SRS."""
+        return False
 
     def close(self) -> None:
         """Nothing is open."""

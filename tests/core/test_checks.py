@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 
 from tests.core import synthetic
 from zkdps.core import checks
-from zkdps.core.canonical import sha256_hex
 from zkdps.core.errors import CheckFailed
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.model_key import ModelKey
@@ -19,7 +18,9 @@ from zkdps.core.run import Run
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Commitment, Coverage, Link
 
-DEVELOPMENT = sha256_hex(synthetic.VERIFIER)
+
+def _recognise(trust: Mapping[str, bytes]) -> bool:
+    return synthetic.VERIFIER in trust.values()
 
 
 def _all(key: ModelKey, run: Run, policy: Policy, given: bool = True) -> list[checks.Outcome]:
@@ -28,7 +29,7 @@ def _all(key: ModelKey, run: Run, policy: Policy, given: bool = True) -> list[ch
     y = {"y": synthetic.tensor("y")} if given else None
     return [
         checks.check_key(key, run, policy),
-        checks.check_srs(key, policy, DEVELOPMENT),
+        checks.check_srs(key, policy, _recognise, needs_srs=True),
         checks.check_blocks(key, run),
         checks.check_boundaries(key, run),
         checks.check_input(key, run, x, synthetic.commit, policy),
@@ -141,15 +142,17 @@ def test_check_2_wants_the_trusted_digest() -> None:
 )
 def test_check_3(key: ModelKey, policy: Policy) -> None:
     with pytest.raises(CheckFailed) as caught:
-        checks.check_srs(key, policy, DEVELOPMENT)
+        checks.check_srs(key, policy, _recognise, needs_srs=True)
     assert caught.value.check == 3
 
 
 def test_check_3_wants_a_development_key_to_carry_the_development_srs() -> None:
     with pytest.raises(CheckFailed) as caught:
-        checks.check_srs(synthetic.key(), Policy(), "0" * 64)
+        checks.check_srs(synthetic.key(), Policy(), lambda trust: False, needs_srs=True)
     assert caught.value.check == 3
-    ceremony = checks.check_srs(synthetic.key(SrsKind.CEREMONY), Policy(production_srs=True), "0")
+    ceremony = checks.check_srs(
+        synthetic.key(SrsKind.CEREMONY), Policy(production_srs=True), lambda trust: False
+    )
     assert "ceremony" in ceremony.detail
 
 

@@ -71,6 +71,9 @@ class Outcome:
         return TITLES[self.check]
 
 
+RecogniseDevelopment = Callable[[Mapping[str, bytes]], bool]
+"""A key's `trust` members to whether their SRS is the development SRS (`Prover.is_development`)."""
+
 CommitTensor = Callable[[int, TensorSpec, FixedTensor], Commitment]
 """(block index whose key material serves, tensor, integers) to the commitment that they have."""
 
@@ -90,11 +93,13 @@ def check_key(key: ModelKey, run: Run, policy: Policy) -> Outcome:
     return Outcome(2, Status.PASSED, "the key has the digest you trust")
 
 
-def check_srs(key: ModelKey, policy: Policy, development_sha256: str | None) -> Outcome:
-    """Check 3; `development_sha256` is the digest of the development SRS's verifier part."""
+def check_srs(
+    key: ModelKey, policy: Policy, recognise: RecogniseDevelopment, *, needs_srs: bool
+) -> Outcome:
+    """Check 3; `needs_srs` is whether the key's back end rests on one."""
     if key.srs is None:
         # A key must not slip past a demand for a ceremony by not naming its SRS.
-        if development_sha256 is not None:
+        if needs_srs:
             raise CheckFailed(
                 3, f"the key names no SRS, {key.prover} needs one", expected="an SRS", got="none"
             )
@@ -107,7 +112,7 @@ def check_srs(key: ModelKey, policy: Policy, development_sha256: str | None) -> 
             expected=key.srs.verifier_sha256,
             got=", ".join(sorted(digests)) or "none",
         )
-    is_development = key.srs.verifier_sha256 == development_sha256
+    is_development = recognise(key.trust)
     if is_development != (key.srs.kind is SrsKind.DEVELOPMENT):
         raise CheckFailed(
             3,

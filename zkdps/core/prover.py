@@ -98,8 +98,15 @@ class Prover(Protocol):
         """Measure this machine's constants with probe circuits, unless that was done before."""
 
     @property
-    def development_srs_sha256(self) -> str | None:
-        """SHA-256 hex of the verifier part of the development SRS; `None` without a set-up."""
+    def needs_srs(self) -> bool:
+        """Whether its keys rest on an SRS."""
+
+    def is_development(self, trust: Mapping[str, bytes]) -> bool:
+        """Whether a key's SRS, by its secret and not by its encoding, is the development SRS.
+
+        Raises:
+            CheckFailed: check 3, the key carries no well-formed SRS.
+        """
 
     def close(self) -> None:
         """End every worker process; using the prover afterwards starts new ones."""

@@ -100,7 +100,7 @@ def verify_parsed(
     well_formed = checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
     trusted = checks.check_key(key, run, policy)
     with open_prover(key.prover, machine) as prover:
-        srs = checks.check_srs(key, policy, prover.development_srs_sha256)
+        srs = checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         blocks = checks.check_blocks(key, run)
         proofs = _check_proofs(key, run, prover, observer)
         boundaries = checks.check_boundaries(key, run)
