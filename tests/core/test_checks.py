@@ -150,10 +150,17 @@ def test_check_3_wants_a_development_key_to_carry_the_development_srs() -> None:
     with pytest.raises(CheckFailed) as caught:
         checks.check_srs(synthetic.key(), Policy(), lambda trust: False, needs_srs=True)
     assert caught.value.check == 3
-    ceremony = checks.check_srs(
-        synthetic.key(SrsKind.CEREMONY), Policy(production_srs=True), lambda trust: False
-    )
-    assert "ceremony" in ceremony.detail
+    key, demanding = synthetic.key(SrsKind.CEREMONY), Policy(production_srs=True)
+    assert "ceremony" in checks.check_srs(key, demanding, lambda _: False, needs_srs=True).detail
+
+
+def test_check_3_wants_an_srs_where_the_back_end_needs_one() -> None:
+    key = replace(synthetic.key(), srs=None)
+    with pytest.raises(CheckFailed) as caught:
+        checks.check_srs(key, Policy(), _recognise, needs_srs=True)
+    assert caught.value.check == 3
+    outcome = checks.check_srs(key, Policy(), _recognise, needs_srs=False)
+    assert outcome.status is checks.Status.ABSENT
 
 
 @pytest.mark.parametrize("check", [7, 8])
