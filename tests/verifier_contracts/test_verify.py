@@ -36,7 +36,7 @@ def test_one_product_of_pairings_for_a_run() -> None:
     verify_all([])
 
 
-@pytest.mark.parametrize("broken", range(len(NAMES)))
+@pytest.mark.parametrize("broken", [0, 4, len(NAMES) - 1])
 def test_a_run_names_the_block_that_fails(broken: int) -> None:
     claims = [claim(stored(name), i) for i, name in enumerate(NAMES)]
     last = 64 * claims[broken].vka.points + 31
@@ -114,12 +114,10 @@ def test_another_key_of_the_same_shape() -> None:
 
 def test_the_keys_srs_is_the_development_one() -> None:
     """The comparison that check 3 makes: the words of the key against the SRS of the key file."""
-    x, y = development_s_g2()
-    minus = (x, ((FIELD - y[0]) % FIELD, (FIELD - y[1]) % FIELD))
     for name in NAMES:
         srs = stored(name).vka.srs
         assert srs.g1 == (1, 2)
-        assert srs.minus_s_g2 == minus, name
+        assert srs.s_g2 == development_s_g2(), name
 
 
 def test_key_ids_are_of_the_words() -> None:

@@ -13,7 +13,7 @@ from zkdps.verifier_contracts.reference.bn254 import is_on_curve
 from zkdps.verifier_contracts.reference.decode_expressions import decode_gates, decode_lookups
 from zkdps.verifier_contracts.reference.decode_opening import check_each_once, decode_openings
 from zkdps.verifier_contracts.reference.decode_permutation import decode_permutation
-from zkdps.verifier_contracts.reference.layout import Layout, point_at
+from zkdps.verifier_contracts.reference.layout import MEMORY_START, Layout, point_at
 from zkdps.verifier_contracts.reference.pairing import is_in_g2
 from zkdps.verifier_contracts.reference.scalars import ORDER
 from zkdps.verifier_contracts.reference.vka import G2Point, Phase, SrsWords, Vka
@@ -133,7 +133,7 @@ def _layout(words: Sequence[int], phases: tuple[Phase, ...], start: int) -> Layo
     challenges_at = words[1]
     if challenges_at % WORD_BYTES or challenges_at >= 1 << 16:
         raise MalformedVka(1, f"{challenges_at} bytes of scratch space")
-    gates, odd = divmod(words[26] - 0xA0, WORD_BYTES)
+    gates, odd = divmod(words[26] - MEMORY_START, WORD_BYTES)
     fixed = words[32]
     if odd or not start + 2 * fixed <= gates <= len(words):
         raise MalformedVka(26, f"gates at address {words[26]:#x}, {fixed} fixed commitments before")
@@ -152,10 +152,10 @@ def _layout(words: Sequence[int], phases: tuple[Phase, ...], start: int) -> Layo
 
 def _permutation_columns(words: Sequence[int]) -> int:
     """How many columns the permutation section lists: each has a commitment before the gates."""
-    start, odd = divmod(words[27] - 0xA0, WORD_BYTES)
+    start, odd = divmod(words[27] - MEMORY_START, WORD_BYTES)
     if odd or not _PHASES < start < len(words):
         raise MalformedVka(27, f"the permutation at address {words[27]:#x}")
-    end = (words[28] - 0xA0) // WORD_BYTES
+    end = (words[28] - MEMORY_START) // WORD_BYTES
     cursor = Cursor(words, start, end)
     last, set_bytes, _ = cursor.take(8), cursor.pointer(), cursor.pointer()
     cursor.next_word()

@@ -43,9 +43,7 @@ def decode_lookups(layout: Layout, start: int, end: int) -> tuple[Lookup, ...]:
     end_address, kind = cursor.pointer(), cursor.take(8)
     if kind != 0:
         raise cursor.fail("classic lookups, which ezkl does not emit")
-    if end_address != layout.word(end_address, start) * WORD_BYTES + 0xA0 or (
-        layout.word(end_address, start) != end
-    ):
+    if layout.word(end_address, start) != end:
         raise cursor.fail("the end of the lookups is not the next section")
     cursor.next_word()
     lookups: list[Lookup] = []

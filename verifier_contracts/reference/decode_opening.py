@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from zkdps.core.errors import MalformedVka
 from zkdps.verifier_contracts.reference.decode_commitments import Commitment, decode_commitments
-from zkdps.verifier_contracts.reference.layout import Layout
+from zkdps.verifier_contracts.reference.layout import CALLDATA_START, POINT_BYTES, Layout
 from zkdps.verifier_contracts.reference.vka import Opened, OpeningSet, Quotient
 from zkdps.verifier_contracts.reference.words import WORD_BYTES, Cursor
 
@@ -192,7 +192,7 @@ def _group(layout: Layout, cursor: Cursor) -> list[int]:
     first = layout.evaluation(cursor)
     # The end is excluded, so it may be the slot just before the first evaluation.
     last = cursor.pointer()
-    start_address = 0x84 + 64 * layout.points
+    start_address = CALLDATA_START + POINT_BYTES * layout.points
     stop, odd = divmod(last - start_address, WORD_BYTES)
     if odd or not -1 <= stop < first:
         raise cursor.fail("a range of evaluations that ends above its start")

@@ -63,9 +63,9 @@ def opening_equation(vka: Vka, proof: Proof, quotient: int, x_to_n: int) -> Equa
 def _barycentric(sets: Sequence[Sequence[int]], mu: int) -> list[list[int]]:
     """1/((μ - pⱼ)·Π_{k≠j}(pⱼ - p_k)): rᵢ(μ) = Z_{Sᵢ}(μ)·Σⱼ weightⱼ·valueⱼ."""
     denominators = [
-        (mu - p) * _product([p - other for other in group if other != p]) % ORDER
+        (mu - p) * _product([p - other for k, other in enumerate(group) if k != j]) % ORDER
         for group in sets
-        for p in group
+        for j, p in enumerate(group)
     ]
     flat = iter(_inverses(denominators))
     return [[next(flat) for _ in group] for group in sets]

@@ -1,9 +1,10 @@
 """The pairing equation, on py_ecc's tower of fields and its optimal ate pairing over BN254.
 
-py_ecc is the Ethereum Foundation's reference for the EVM's precompile (EIP-197).  A verifier always
-pairs with the same two points of an SRS, so the lines of their Miller loops, which py_ecc's
-`linefunc` gives, are computed once and then only evaluated; loops share their squarings and the final
-exponentiation.  The tests hold the result against `py_ecc.optimized_bn128.pairing`, ten times slower.
+py_ecc is the Ethereum Foundation's reference for the EVM's precompile (EIP-197).  A verifier
+always pairs with the same two points of an SRS, so the lines of their Miller loops, which py_ecc's
+`linefunc` gives, are computed once and then only evaluated; loops share their squarings and the
+final exponentiation.  The tests hold the result against `py_ecc.optimized_bn128.pairing`, which is
+ten times slower.
 
 Sources: Vercauteren, "Optimal pairings", ePrint 2008/096; Beuchat et al., ePrint 2010/354.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from zkdps.verifier_contracts.reference.bn254 import Affine
+from zkdps.verifier_contracts.reference.bn254 import FIELD, Affine
 
 G2Point = tuple[tuple[int, int], tuple[int, int]]
 """(x, y), each (c0, c1) for c0 + c1·u with u² = -1."""
@@ -23,6 +23,12 @@ class SrsWords:
     g2: G2Point
     minus_s_g2: G2Point
     """-[s]₂."""
+
+    @property
+    def s_g2(self) -> G2Point:
+        """[s]₂, as SRS files hold it."""
+        x, (y0, y1) = self.minus_s_g2
+        return x, (-y0 % FIELD, -y1 % FIELD)
 
 
 @dataclass(frozen=True, slots=True)
