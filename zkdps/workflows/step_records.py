@@ -58,13 +58,18 @@ def write_chain(folder: Path, found: Calibration) -> None:
 def read_chain(folder: Path) -> Chain:
     """What `write_chain` wrote."""
     fields = _fields(folder / "chain.json")
-    path = folder / "accuracy.json"
-    report = parse_canonical(read_bytes(path, MAX_JSON_BYTES), str(path))
     return Chain(
         fields.integer("scale_bits", 0, 64),
         tuple(_parameters(item) for item in fields.objects("parameters")),
-        accuracy_json.from_json(report, str(path)),
+        read_accuracy(folder),
     )
+
+
+def read_accuracy(folder: Path) -> AccuracyReport:
+    """The accuracy report that `write_chain` wrote."""
+    path = folder / "accuracy.json"
+    report = parse_canonical(read_bytes(path, MAX_JSON_BYTES), str(path))
+    return accuracy_json.from_json(report, str(path))
 
 
 def write_trace(folder: Path, trace: Trace) -> None:

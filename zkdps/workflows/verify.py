@@ -6,7 +6,7 @@ onnxruntime.  The checks themselves are pure and live in `zkdps.core.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zkdps.core import checks
@@ -97,38 +97,59 @@ def verify_parsed(
     observer: Observer,
 ) -> Verdict:
     """Checks 2 to 11 of files that passed check 1; see `verify`."""
-    well_formed = checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
-    trusted = checks.check_key(key, run, policy)
+    outcomes = tuple(
+        numbered_checks(
+            run,
+            key,
+            inputs=inputs,
+            outputs=outputs,
+            policy=policy,
+            machine=machine,
+            observer=observer,
+        )
+    )
+    verdicts = tuple(
+        BlockVerdict(block.name, Coverage.PROVED, receipt.proof.usage)
+        for block, receipt in zip(key.plan.blocks, run.receipts, strict=True)
+    )
+    return Verdict(key, run, outcomes, verdicts)
+
+
+def numbered_checks(
+    run: Run,
+    key: ModelKey,
+    *,
+    inputs: Path | None,
+    outputs: Path | None,
+    policy: Policy,
+    machine: Machine,
+    observer: Observer,
+) -> Iterator[checks.Outcome]:
+    """The outcomes of checks 1 to 11, each as soon as it is known.
+
+    The files passed check 1 by being parsed.  A run is verified if and only if this ends without
+    raising; who wants to show how far a failed run came keeps what came before the error.
+
+    Raises:
+        CheckFailed, InputError: as `verify`.
+    """
+    yield checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
+    yield checks.check_key(key, run, policy)
     with open_prover(key.prover, machine) as prover:
-        srs = checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
-        blocks = checks.check_blocks(key, run)
-        proofs = _check_proofs(key, run, prover, observer)
-        boundaries = checks.check_boundaries(key, run)
+        yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
+        yield checks.check_blocks(key, run)
+        yield _check_proofs(key, run, prover, observer)
+        yield checks.check_boundaries(key, run)
 
         def commit(block: int, spec: TensorSpec, tensor: FixedTensor) -> Commitment:
             return prover.commit(key.blocks[block].material, key.link, spec, tensor)
 
-        first = checks.check_input(key, run, _read_inputs(key, inputs), commit, policy)
-        last = checks.check_output(key, run, _read_outputs(key, outputs), commit, policy)
+        yield checks.check_input(key, run, _read_inputs(key, inputs), commit, policy)
+        yield checks.check_output(key, run, _read_outputs(key, outputs), commit, policy)
+    yield checks.Outcome(9, checks.Status.ABSENT, "the run holds no CDV receipts")
+    yield checks.Outcome(10, checks.Status.ABSENT, "runs of version 1 are not signed")
     coverage = {receipt.statement.block: Coverage.PROVED for receipt in run.receipts}
-    outcomes = (
-        well_formed,
-        trusted,
-        srs,
-        blocks,
-        proofs,
-        boundaries,
-        first,
-        last,
-        checks.Outcome(9, checks.Status.ABSENT, "the run holds no CDV receipts"),
-        checks.Outcome(10, checks.Status.ABSENT, "runs of version 1 are not signed"),
-        checks.check_coverage(key, coverage, policy),
-    )
-    verdicts = tuple(
-        BlockVerdict(block.name, coverage[block.index], receipt.proof.usage)
-        for block, receipt in zip(key.plan.blocks, run.receipts, strict=True)
-    )
-    return Verdict(key, run, outcomes, verdicts)
+    yield checks.check_coverage(key, coverage, policy)
 
 
 def _check_proofs(key: ModelKey, run: Run, prover: Prover, observer: Observer) -> checks.Outcome:
