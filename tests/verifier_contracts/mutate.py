@@ -258,8 +258,17 @@ def mutate_key(rng: random.Random, one: Stored, tally: Tally) -> None:
         tally.outcomes["key refuses the proof"] += 1
 
 
-def run(count: int, seed: int, names: Sequence[str] = NAMES) -> Tally:
-    """`count` mutations, the same for the same seed, spread over the circuits."""
+def run(
+    count: int,
+    seed: int,
+    names: Sequence[str] = NAMES,
+    progress: Callable[[int, Tally], None] = lambda done, tally: None,
+) -> Tally:
+    """`count` mutations, the same for the same seed, spread over the circuits.
+
+    Args:
+        progress: told, after each mutation, how many are done and what became of them.
+    """
     rng, tally = random.Random(seed), Tally()
     with tempfile.TemporaryDirectory() as folder:
         twin = EzklVerifier(Path(folder))
@@ -273,7 +282,13 @@ def run(count: int, seed: int, names: Sequence[str] = NAMES) -> Tally:
                 mutate_key(rng, one, tally)
             else:
                 mutate_proof(rng, one, twin, tally)
+            progress(i + 1, tally)
     return tally
+
+
+def _on_stderr(done: int, tally: Tally) -> None:
+    if done % 500 == 0:
+        sys.stderr.write(f"{done} done, {len(tally.wrong)} wrong\n")
 
 
 def main() -> int:
@@ -282,7 +297,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     started = time.monotonic()
-    tally = run(arguments.count, arguments.seed)
+    tally = run(arguments.count, arguments.seed, progress=_on_stderr)
     report = {
         "count": arguments.count,
         "seed": arguments.seed,
