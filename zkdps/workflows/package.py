@@ -15,6 +15,8 @@ All paths are relative; the directory may be moved.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from zkdps.core.parse_key import parse_key
 from zkdps.core.plan import Plan, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Prover
 from zkdps.workflows.archive import read_archive
+from zkdps.workflows.steps import damage
 from zkdps.workflows.storage import read_bytes
 
 KEY_NAME = "model.zkvk"
@@ -54,6 +57,24 @@ class Package:
             found.append(prover.open(graph, key.parameters, folder))
         return tuple(found)
 
+    @contextmanager
+    def explaining(self, circuit: Circuit) -> Iterator[None]:
+        """Say of whatever failed whether the circuit's files are to blame.
+
+        They are compared with their record only then: proving keys have gigabytes, and a proof
+        made with a wrong one does not verify.
+
+        Raises:
+            StalePackage: a file is missing or was changed; else what the body raises.
+        """
+        try:
+            yield
+        except Exception as error:
+            found = damage(self.root, f"circuits/{circuit.graph.block.index}")
+            if found is None:
+                raise
+            raise StalePackage(str(circuit.directory), found) from error
+
 
 def open_package(root: Path) -> Package:
     """Read a package and compare its blocks with its key.
@@ -66,12 +87,12 @@ def open_package(root: Path) -> Package:
         raise StalePackage(str(root), f"it has no {KEY_NAME}: the build did not finish")
     try:
         key = parse_key(read_archive(path), str(path))
+        blocks = [
+            read_bytes(root / "sliced" / f"{block.index}.onnx", MAX_BLOCK_ONNX_BYTES)
+            for block in key.plan.blocks
+        ]
     except InputError as error:
         raise StalePackage(str(root), str(error)) from error
-    blocks = [
-        read_bytes(root / "sliced" / f"{block.index}.onnx", MAX_BLOCK_ONNX_BYTES)
-        for block in key.plan.blocks
-    ]
     for block, onnx, recorded in zip(key.plan.blocks, blocks, key.blocks, strict=True):
         if sha256_hex(onnx) != recorded.onnx_sha256:
             raise StalePackage(str(root), f"sliced/{block.index}.onnx is not the key's")

@@ -150,8 +150,9 @@ def _execute(
         for done, circuit in enumerate(circuits):
             observer.progressed("blocks", done, len(circuits))
             tensors = tuple(known[name] for name in circuit.graph.block.inputs)
-            (trace,) = prover.execute(circuit, [tensors])
-            check_read(circuit, tensors, trace)
+            with package.explaining(circuit):
+                (trace,) = prover.execute(circuit, [tensors])
+                check_read(circuit, tensors, trace)
             prover.check_ranges(circuit, trace)
             write_trace(_of(folder, circuit), trace)
             known.update(_named(circuit, trace.outputs))
@@ -184,10 +185,11 @@ def _prove_block(
 
     def make(folder: Path) -> None:
         trace = read_trace(_of(executed, circuit), circuit, tensors)
-        statement, proof = prover.prove(circuit, trace)
-        # A proof that would not verify must not be handed out.
-        material = package.key.blocks[block.index].material
-        prover.verify(material, package.key.trust, statement, proof)
+        with package.explaining(circuit):
+            statement, proof = prover.prove(circuit, trace)
+            # A proof that would not verify must not be handed out.
+            material = package.key.blocks[block.index].material
+            prover.verify(material, package.key.trust, statement, proof)
         record: Json = {**statement_record(statement), "usage": usage_record(proof.usage)}
         write_bytes(folder / "receipt.json", canonical_json(record))
         write_bytes(folder / "proof.bin", proof.data)

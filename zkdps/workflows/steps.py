@@ -86,18 +86,40 @@ class Steps:
             shutil.rmtree(place, ignore_errors=True)
 
     def _is_done(self, name: str, wanted: str, folder: Path) -> bool:
-        record = self._root / "steps" / f"{name.replace('/', '.')}.json"
-        try:
-            found = parse_canonical(read_bytes(record, MAX_RECORD_BYTES), str(record))
-        except (UnreadableFile, MalformedArchive):
+        found = _record(self._root, name)
+        if found is None or found.get("inputs_sha256") != wanted:
             return False
-        files = found.get("files")
-        if found.get("inputs_sha256") != wanted or not isinstance(files, dict):
-            return False
-        return all(
-            (folder / file).is_file() and file_sha256(folder / file) == digest
-            for file, digest in files.items()
-        )
+        return _changed(found, folder) is None
+
+
+def damage(root: Path, name: str) -> str | None:
+    """What is wrong with the step's files, for people; `None` if they are as they were made.
+
+    Raises:
+        UnreadableFile: a file is there and cannot be read.
+    """
+    found = _record(root, name)
+    return f"{name} has no record" if found is None else _changed(found, root / name)
+
+
+def _record(root: Path, name: str) -> dict[str, Json] | None:
+    record = root / "steps" / f"{name.replace('/', '.')}.json"
+    try:
+        return parse_canonical(read_bytes(record, MAX_RECORD_BYTES), str(record))
+    except (UnreadableFile, MalformedArchive):
+        return None
+
+
+def _changed(record: dict[str, Json], folder: Path) -> str | None:
+    files = record.get("files")
+    if not isinstance(files, dict):
+        return "its record lists no files"
+    for file, digest in files.items():
+        if not (folder / file).is_file():
+            return f"{file} is missing"
+        if file_sha256(folder / file) != digest:
+            return f"{file} is not what its record says"
+    return None
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,72 @@
+"""Ctrl-C: exit 130, nothing half written, no worker left, and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.commands import Ended, Running, assert_no_workers, litter, zkdps
+from tests.faults.conftest import BUILD_STEPS, PROVE_STEPS, Ground, run_id_of
+
+INTERRUPTED = 130
+
+
+def interrupt_at(args: list[str], words: str, *, after_s: float, group: bool) -> Ended:
+    running = Running(args)
+    running.wait_for(words)
+    time.sleep(after_s)
+    running.signal(signal.SIGINT, group=group)
+    ended = running.end()
+    assert_no_workers(running.pid)
+    assert ended.code == INTERRUPTED, ended
+    assert "zkdps: error: interrupted; run the same command to go on" in ended.stderr, ended
+    assert "Traceback" not in ended.stderr, ended
+    assert json.loads(ended.stdout)["error"]["exit_code"] == INTERRUPTED
+    return ended
+
+
+@pytest.mark.parametrize("step", BUILD_STEPS)
+def test_build(ground: Ground, tmp_path: Path, temporary_files: Path, step: str) -> None:
+    package = tmp_path / "PKG"
+    interrupt_at(ground.build(package), f"started {step}", after_s=0.05, group=True)
+    assert not litter(tmp_path) and not litter(temporary_files)
+    done = BUILD_STEPS[: BUILD_STEPS.index(step)]
+    if not done:
+        assert not package.exists(), "nothing was finished, so nothing should be there"
+    if step in ("sliced", BUILD_STEPS[-1]):
+        ended = zkdps(*ground.build(package))
+        assert ended.code == 0, ended
+        assert tuple(ended.reused) == done, ended
+        assert (package / "model.zkvk").read_bytes() == ground.key
+
+
+@pytest.mark.parametrize("step", PROVE_STEPS)
+def test_prove(ground: Ground, tmp_path: Path, temporary_files: Path, step: str) -> None:
+    run = tmp_path / "runs" / "r.zkrun"
+    run.parent.mkdir()
+    interrupt_at(ground.prove(run), f"started {step}", after_s=0.1, group=False)
+    assert not litter(temporary_files)
+    assert not run.exists()
+    partial = run.with_name("r.zkrun.partial")
+    assert partial.exists() == (step != "executed"), "kept if and only if something is done"
+    if partial.exists():
+        assert not litter(partial)
+    if step == PROVE_STEPS[-1]:
+        ended = zkdps(*ground.prove(run))
+        assert tuple(ended.reused) == PROVE_STEPS[:-1], ended
+        assert run_id_of(ended) == ground.run_id
+        assert not litter(run.parent)
+
+
+def test_srs_make(tmp_path: Path) -> None:
+    args = ["srs", "make", "--logrows", "14", "--cache", str(tmp_path / "cache")]
+    running = Running(args)
+    time.sleep(1.0)
+    running.signal(signal.SIGINT, group=True)
+    ended = running.end()
+    assert ended.code == INTERRUPTED, ended
+    assert not litter(tmp_path)
