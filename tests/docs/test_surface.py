@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from tests.docs.blocks import ROOT, blocks, commands, documents, masked, missing_lines
 from zkdps.cli import root
@@ -55,7 +57,12 @@ def _anchors(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_resolve_and_lines_are_short(path: Path) -> None:
     text = path.read_text()
-    long = [number for number, line in enumerate(text.splitlines(), 1) if len(line) > MAX_LINE]
+    # A row of a table cannot be wrapped.
+    long = [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > MAX_LINE and not line.startswith("|")
+    ]
     assert not long, f"lines over {MAX_LINE} characters: {long}"
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     targets = re.findall(r"\]\(([^)\s]+)\)", prose) + re.findall(r'src="([^"]+)"', prose)
@@ -69,6 +76,15 @@ def test_links_resolve_and_lines_are_short(path: Path) -> None:
             assert anchor in _anchors(linked), f"{target}: no such heading"
 
 
+def _help() -> str:
+    # A process: click's own test runner forces another width than a terminal of 80 columns has.
+    environment = {**os.environ, "COLUMNS": "80"}
+    command = [sys.executable, "-m", "zkdps", "--help"]
+    return subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_readme_shows_the_real_help() -> None:
     shown = [
         command
@@ -77,7 +93,7 @@ def test_readme_shows_the_real_help() -> None:
         for command in commands(block)
         if command.text == "zkdps --help"
     ]
-    real = CliRunner().invoke(root, ["--help"], prog_name="zkdps", terminal_width=80).output
+    real = _help()
     assert [list(command.shown) for command in shown] == [real.splitlines()]
 
 
@@ -86,9 +102,9 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     assert f"zkdps {name}" in TEXT, f"no document mentions `zkdps {name}`"
     for parameter in COMMANDS[name].params:
         if isinstance(parameter, click.Option):
-            long = [option for option in parameter.opts if option.startswith("--")]
-            mentioned = any(re.search(rf"{option}(?![\w-])", TEXT) for option in long)
-            assert mentioned, f"no document mentions {long} of `zkdps {name}`"
+            names = [*parameter.opts, *parameter.secondary_opts]
+            mentioned = any(re.search(rf"(?<![\w-]){option}(?![\w-])", TEXT) for option in names)
+            assert mentioned, f"no document mentions {names} of `zkdps {name}`"
 
 
 @pytest.mark.parametrize("cls", LEAVES, ids=lambda cls: cls.__name__)
