@@ -1,0 +1,9 @@
+"""Measurements: one question a file, each with the answer that was expected written down before.
+
+`python -m benches` runs them all, `python -m benches NAME` one; each leaves `NAME.json` with what
+was measured, on which machine, with which versions, and how busy the machine was meanwhile.
+"""
+
+from benches import cifar_recipe
+
+BENCHES = {bench.name: bench for bench in (cifar_recipe.BENCH,)}
