@@ -1,7 +1,7 @@
 """Keys and what auditors need of them: setup, the key's members, the SRS behind them.
 
-`setup` leaves `vk.key`, `pk.key` and `srs.json` (which SRS they were made with) in the circuit's
-directory, all or none.
+`setup` leaves `vk.key`, `pk.key`, `srs.json` (which SRS they were made with) and `vka.bin` (or
+`vka-refusal.json`) in the circuit's directory, all or none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, parse_canonical, sha256_hex
-from zkdps.core.errors import ProverFailed, WrongSrs
+from zkdps.core.errors import ProverFailed, ProverPanicked, WrongSrs
 from zkdps.core.plan import TensorSpec
 from zkdps.core.prover import Circuit, Parameters
 from zkdps.core.srs import SrsIdentity, SrsKind
@@ -18,9 +18,12 @@ from zkdps.core.statement import Link, Usage
 from zkdps.provers.ezkl import commitments, srs
 from zkdps.provers.ezkl.auditor import BASIS_MEMBER, VERIFIER_MEMBER
 from zkdps.provers.ezkl.felts import felt
-from zkdps.provers.ezkl.files import member, storage
+from zkdps.provers.ezkl.files import member, storage, workplace
 from zkdps.provers.ezkl.runner import Runner, version
 from zkdps.provers.ezkl.settings import choice_of
+
+VKA_MEMBER = "vka.bin"
+VKA_REFUSAL_MEMBER = "vka-refusal.json"
 
 # Values whose commitment `setup` compares with ezkl's: both signs, zero, small and large.
 _COMMIT_PROBE = (1, -1, 0, 123456789, -987654321)
@@ -54,15 +57,34 @@ class Keys:
             )
             if choice.link is Link.POLYCOMMIT:
                 self._compare_commitments(circuit, parts["vk.key"], file)
+            artifact = self._artifact(circuit, parts["vk.key"], file)
             with storage(circuit.directory):
                 for name, part in parts.items():
                     part.replace(circuit.directory / name)
                 record = {"kind": file.kind.value, "source": file.source, "sha256": file.sha256}
                 (circuit.directory / "srs.json").write_bytes(canonical_json(record))
+                for name, data in artifact.items():
+                    (circuit.directory / name).write_bytes(data)
         finally:
             for part in parts.values():
                 part.unlink(missing_ok=True)
         return usage
+
+    def _artifact(self, circuit: Circuit, vk: Path, file: srs.SrsFile) -> dict[str, bytes]:
+        """The verifying-key artifact, or why there is none.
+
+        Its pointers have 16 bits: a circuit of very many columns has no artifact.  `parameters`
+        avoids such circuits where it can.
+        """
+        with workplace() as folder:
+            vka = folder / VKA_MEMBER
+            settings = member(circuit, "settings.json")
+            try:
+                self._runner.create_vka(circuit.graph.block.index, vk, settings, vka, file.path)
+            except (ProverFailed, ProverPanicked) as error:
+                record: Json = {"reason": type(error).__name__, "detail": error.reason[:400]}
+                return {VKA_REFUSAL_MEMBER: canonical_json(record)}
+            return {VKA_MEMBER: vka.read_bytes()}
 
     def _compare_commitments(self, circuit: Circuit, vk: Path, file: srs.SrsFile) -> None:
         """Another number of blinded rows in some circuit would make every link fail: notice now."""
@@ -106,6 +128,9 @@ class Keys:
     def material(self, circuit: Circuit, committed: Sequence[TensorSpec]) -> Mapping[str, bytes]:
         """As the protocol: settings, verifying key, and a commitment basis where one is needed."""
         members = {name: member(circuit, name).read_bytes() for name in ("settings.json", "vk.key")}
+        for name in (VKA_MEMBER, VKA_REFUSAL_MEMBER):
+            if (circuit.directory / name).is_file():
+                members[name] = (circuit.directory / name).read_bytes()
         choice = choice_of(circuit.parameters)
         if committed and choice.link is Link.POLYCOMMIT:
             size = max(spec.size for spec in committed)

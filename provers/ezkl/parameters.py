@@ -4,6 +4,7 @@ One scale for every tensor, no postponed rebase: then a boundary's two sides rea
 For each k the decomposition base is 2**(k-1) with two digits, so that its table fits one column;
 lookup tables fit one column too, because a second one doubles the extended domain and with it the
 key.  Within that, the plan with the least sum of proving keys wins: memory and time follow it.
+Circuits too wide for a verifying-key artifact are taken only where there is no other way.
 
 Polynomial commitments depend on k, so with `polycommit` all blocks share one.
 """
@@ -25,6 +26,9 @@ MIN_LOGROWS = 12
 """Below, the process's own start dominates."""
 MAX_LOGROWS = 20
 """Above, an SRS and a witness table take longer to make than any block should take to prove."""
+MAX_ARTIFACT_PROOF_BYTES = 44_000
+"""Wider circuits risk having no verifying-key artifact: its pointers have 16 bits, it is about as
+long as the proof, and scratch space comes on top (measured: there is one at 54,336 bytes)."""
 LEGS = 2
 GENEROUS_LOGROWS = 20
 SMALL_ASSIGNMENTS = 1 << 17
@@ -104,16 +108,19 @@ def _drafts(
 
 
 def _cheapest(options: Sequence[Sequence[Draft]], floor: int) -> int:
-    """The k that blocks sharing it cost least at."""
-    costs = {
-        k: sum(_best(drafts, k)[0] for drafts in options) for k in range(floor, MAX_LOGROWS + 1)
-    }
-    return min(costs, key=lambda k: costs[k])
+    """The k that blocks sharing it cost least at, among those that need fewest wide circuits."""
+    prices = {k: [_best(drafts, k)[0] for drafts in options] for k in range(floor, MAX_LOGROWS + 1)}
+    return min(prices, key=lambda k: tuple(map(sum, zip(*prices[k], strict=True))))
 
 
-def _best(drafts: Sequence[Draft], logrows: int) -> tuple[int, Choice]:
-    sizes = [(layout(settings, logrows).pk_bytes, draft) for draft, settings in drafts]
-    return min(sizes, key=lambda size: size[0])
+def _best(drafts: Sequence[Draft], logrows: int) -> tuple[tuple[int, int], Choice]:
+    """The draft of the lowest price: whether it is too wide, then bytes of proving key."""
+    shapes = [(layout(settings, logrows), draft) for draft, settings in drafts]
+    prices = [
+        ((int(shape.proof_bytes > MAX_ARTIFACT_PROOF_BYTES), shape.pk_bytes), draft)
+        for shape, draft in shapes
+    ]
+    return min(prices, key=lambda price: price[0])
 
 
 def _floor(graph: BlockGraph, seen: Ranges, settings: Mapping[str, Any]) -> int:

@@ -31,6 +31,10 @@ _ENVIRONMENT: dict[str, str | None] = {
 }
 
 
+VKA_DECIMALS = 18
+"""Of the rescaling section, which no verifier of ours reads: fixed, for it enters the key id."""
+
+
 class Runner:
     """ezkl behind an engine; safe to share between threads."""
 
@@ -93,6 +97,12 @@ class Runner:
         with mapped(block, "commit", vk):
             points: list[Any] = self.engine.call(request)
             return points
+
+    def create_vka(self, block: int, vk: Path, settings: Path, vka: Path, srs: Path) -> None:
+        """Write the verifying-key artifact that contracts and the reference verifier read."""
+        request = Request("create_evm_vka", (vk, settings, vka, srs, VKA_DECIMALS), writes=(vka,))
+        with mapped(block, "key artifact", vka):
+            self.engine.call(request)
 
     def poseidon_hash(self, block: int, felts: Sequence[str]) -> str:
         """ezkl's hash of a tensor's scalars, as a felt."""
