@@ -39,6 +39,7 @@ HEADROOM_BITS = 20
 whose smallest useful setting (base 2**11, two legs) holds 22 bits."""
 
 SHAPE_ONLY = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice")
+CARRIERS = (*SHAPE_ONLY, "Split", "Identity")
 
 
 def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
@@ -48,15 +49,19 @@ def apply(model: ir.Model, scale_bits: int) -> list[Rewrite]:
 
 
 def raised_tensors(model: ir.Model) -> frozenset[str]:
-    """Names of tensors that ezkl holds at more than `scale_bits`: a cut there would not link.
+    """Names of tensors that ezkl may hold at more than `scale_bits`: a cut there would not link.
 
-    Every operator but these products brings its own output back to `scale_bits`.
+    Behind such a product, tract swaps Slice and Split with it and drops Identity, so their outputs
+    are raised as well.  Most changes of shape rebase (Reshape, Transpose), but that is a matter of
+    what tract makes of them; all are counted.  A rewritten model has none there: see `_sink`.
     """
-    return frozenset(
-        str(node.outputs[0].name)
-        for node in model.graph
-        if node.op_type == "Mul" and raising_factor(node) is not None
-    )
+    names: set[str] = set()
+    for node in model.graph:
+        raising = node.op_type == "Mul" and raising_factor(node) is not None
+        carrying = node.op_type in CARRIERS and argument(node, 0).name in names
+        if raising or carrying:
+            names |= {str(output.name) for output in node.outputs}
+    return frozenset(names)
 
 
 def raising_factor(node: ir.Node) -> float | None:

@@ -18,8 +18,9 @@ EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 CIRCUIT_IS_WRONG = 0.05
 """Ten times the rounding of these models at 8 bits, a third of what the wrong ones are off by."""
 
-JITTER_ROWS = 1
-"""ezkl's own count differs by a row between two processes (seen with OneHot and Hardmax)."""
+JITTER_ROWS = 4
+"""ezkl's own count differs between processes: for OneHot and Hardmax as they come, 45 to 47 and
+267 to 268 rows were seen in some 90 runs; no other case, and no rewritten one, ever moved."""
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def test_circuit_before(case: Case) -> None:
 def test_rows(case: Case) -> None:
     after = oracle.settings(_after(case)[0], SCALE_BITS).rows
     written_before, written_after = _documented()[case.name]
-    assert abs(after - int(written_after)) <= JITTER_ROWS, f"{after} rows, not {written_after}"
+    assert after == int(written_after), f"{after} rows, not {written_after}"
     if case.before == "fails":
         assert written_before == "fails"
         return

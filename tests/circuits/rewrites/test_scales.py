@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.circuits.rewrites import oracle
-from tests.circuits.rewrites.case import one, reals
+from tests.circuits.rewrites.case import ints, one, reals
 from tests.circuits.rewrites.small import build, node
 from zkdps.circuits.rewrites import raised_tensors, rewrite
 
@@ -29,6 +29,53 @@ def test_raised_tensors_are_those_that_drift_when_cut_at() -> None:
         assert scales[0] == 8
         assert (scales[1] != 8) == (value.name in raised), f"{value.name}: scale {scales[1]}"
         del rewritten.graph.output[-1]
+
+
+FOLLOWERS = {
+    "Reshape": node("Reshape", "h shape", "t"),
+    "Flatten": node("Flatten", "h", "t"),
+    "Transpose": node("Transpose", "h", "t", perm=[2, 1, 0]),
+    "Squeeze": node("Squeeze", "h first", "t"),
+    "Unsqueeze": node("Unsqueeze", "h first", "t"),
+    "Slice": node("Slice", "h one two axis", "t"),
+    "Split": node("Split", "h sizes", "t u", axis=2),
+    "Identity": node("Identity", "h", "t"),
+    "Gather": node("Gather", "h sizes", "t", axis=1),
+    "Expand": node("Expand", "h wide", "t"),
+    "Concat": node("Concat", "h h", "t", axis=1),
+    "Pad": node("Pad", "h pads", "t"),
+    "Relu": node("Relu", "h", "t"),
+    "ReduceMax": node("ReduceMax", "h", "t", axes=[1]),
+    "Sigmoid": node("Sigmoid", "h", "t"),
+    "Add": node("Add", "h x", "t"),
+}
+
+
+@pytest.mark.parametrize("operator", FOLLOWERS)
+@pytest.mark.parametrize("outputs", ["t", "h t"])
+def test_what_drifts_behind_a_raising_product_is_named(operator: str, outputs: str) -> None:
+    """Before rewriting, where raising products stand anywhere; after, nothing drifts."""
+    constants = {
+        "c": one(0.25),
+        "shape": ints(4, 6),
+        "first": ints(0),
+        "one": ints(1),
+        "two": ints(3),
+        "axis": ints(1),
+        "sizes": ints(3, 3),
+        "wide": ints(2, 4, 6),
+        "pads": ints(0, 0, 1, 0, 0, 0),
+    }
+    nodes = [node("Mul", "x c", "h"), FOLLOWERS[operator]]
+    used = {name for made in nodes for name in made.input}
+    constants = {name: array for name, array in constants.items() if name in used}
+    model = build(nodes, {"x": (1, 4, 6)}, outputs, constants)
+    if (operator, outputs) != ("Identity", "h t"):  # which ezkl refuses as it is
+        scales = oracle.settings(model, 8).output_scales
+        drifting = {n for n, s in zip(outputs.split(), scales, strict=True) if s != 8}
+        assert drifting <= raised_tensors(model), f"scales {scales}"
+    rewritten, _ = rewrite(model, scale_bits=8)
+    assert set(oracle.settings(rewritten, 8).output_scales) == {8}
 
 
 @pytest.mark.parametrize("scale_bits", [8, 10, 12])
