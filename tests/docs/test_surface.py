@@ -152,5 +152,6 @@ def test_masking_keeps_whole_numbers_and_order() -> None:
     assert masked("run  bee71e6352e96f95") == "run <hex>"
     assert masked("4 of 4 blocks") == "4 of 4 blocks"
     assert missing_lines(("a", "...", "b"), "a\nx\nb") == []
+    assert missing_lines(("ok ... end",), "ok\nok 3 end") == []
     assert missing_lines(("b", "a"), "a\nb") == ["a"]
     assert missing_lines(("3 blocks",), "4 blocks") == ["3 blocks"]
