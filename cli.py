@@ -251,6 +251,7 @@ def verify_command(run: Path, key: Path, voice: Voice, **asked: Any) -> None:
       zkdps verify run.zkrun --key model.zkvk
       zkdps verify run.zkrun --key model.zkvk --input x.npz --output y.npz
       zkdps verify run.zkrun --key model.zkvk --key-digest SHA256 --require-production-srs
+      zkdps verify run.zkrun --key model.zkvk --independent
     """
     settle(*map(unreadable, (run, key, asked["inputs"], asked["outputs"])))
     from zkdps.workflows.verify import verify

@@ -24,6 +24,9 @@ class Policy:
     output_required: bool = False
     """Refuse to leave check 8 open when no output is given."""
 
+    independent: bool = False
+    """Check every proof with the reference verifier too, and refuse if the two disagree (check 5)."""
+
     def __post_init__(self) -> None:
         if self.coverage is Coverage.UNVERIFIED:
             raise ValueError("a policy that demands nothing verifies nothing")

@@ -219,6 +219,11 @@ def demanding(command: Command) -> Command:
     @option("--require-input", is_flag=True, help="Fail unless --input was compared (check 7).")
     @option("--require-output", is_flag=True, help="Fail unless --output was compared (check 8).")
     @option(
+        "--independent",
+        is_flag=True,
+        help="Check every proof with the reference verifier too (check 5).",
+    )
+    @option(
         "--policy",
         "coverage",
         type=click.Choice(["proved", "agreed"]),
@@ -233,11 +238,17 @@ def demanding(command: Command) -> Command:
         require_production_srs: bool,
         require_input: bool,
         require_output: bool,
+        independent: bool,
         coverage: str,
         **rest: Any,
     ) -> None:
         policy = Policy(
-            Coverage(coverage), key_digest, require_production_srs, require_input, require_output
+            Coverage(coverage),
+            key_digest,
+            require_production_srs,
+            require_input,
+            require_output,
+            independent,
         )
         command(policy=policy, **rest)
 

@@ -20,6 +20,7 @@ from zkdps.core.policy import Policy
 from zkdps.core.prover import Prover
 from zkdps.core.run import Run
 from zkdps.core.statement import Commitment, Coverage
+from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
@@ -138,7 +139,7 @@ def numbered_checks(
     with open_prover(key.prover, machine) as prover:
         yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         yield checks.check_blocks(key, run)
-        yield _check_proofs(key, run, prover, observer)
+        yield _check_proofs(key, run, prover, policy, observer)
         yield checks.check_boundaries(key, run)
 
         def commit(block: int, spec: TensorSpec, tensor: FixedTensor) -> Commitment:
@@ -152,15 +153,30 @@ def numbered_checks(
     yield checks.check_coverage(key, coverage, policy)
 
 
-def _check_proofs(key: ModelKey, run: Run, prover: Prover, observer: Observer) -> checks.Outcome:
+def _check_proofs(
+    key: ModelKey, run: Run, prover: Prover, policy: Policy, observer: Observer
+) -> checks.Outcome:
+    if policy.independent:
+        independent.check_available(key)
     total = len(run.receipts)
     for position, receipt in enumerate(run.receipts, start=1):
         step = f"verify block {receipt.statement.block}"
         observer.started(step, position, total)
         material = key.blocks[receipt.statement.block].material
-        prover.verify(material, key.trust, receipt.statement, receipt.proof)
+        try:
+            prover.verify(material, key.trust, receipt.statement, receipt.proof)
+        except CheckFailed as error:
+            if policy.independent:
+                raise independent.explain_rejection(key, receipt, error) from error
+            raise
         observer.finished(step, position, total)
-    return checks.Outcome(5, checks.Status.PASSED, f"{total} proofs, verified by {prover.name}")
+    if not policy.independent:
+        return checks.Outcome(5, checks.Status.PASSED, f"{total} proofs, verified by {prover.name}")
+    observer.started("verify independently", 1, 1)
+    independent.verify_again(key, run)
+    observer.finished("verify independently", 1, 1)
+    detail = f"{total} proofs, verified by {prover.name} and by the reference verifier"
+    return checks.Outcome(5, checks.Status.PASSED, detail)
 
 
 def _read_inputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] | None:

@@ -1,0 +1,98 @@
+"""From a model key's members and a run's receipt to a claim that the reference verifier checks.
+
+What the prover's own verifier takes from elsewhere is taken here from the artifact and compared
+once more: the SRS in the artifact is the key's, and the proof starts with the statement's points.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from zkdps.core.errors import CheckFailed, MalformedVka
+from zkdps.core.statement import Commitment, Link, Proof, Statement
+from zkdps.verifier_contracts.reference.decode import decode_file
+from zkdps.verifier_contracts.reference.scalars import ORDER
+from zkdps.verifier_contracts.reference.verify import Claim
+from zkdps.verifier_contracts.reference.vka import Vka
+
+VKA_MEMBER = "vka.bin"
+REFUSAL_MEMBER = "vka-refusal.json"
+SRS_MEMBER = "srs-verifier.bin"
+
+_FIELD = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+_MONTGOMERY_INVERSE = pow(1 << 256, -1, _FIELD)
+_G2_BYTES = 128
+_WORD_BYTES = 32
+
+
+def claim_of(
+    material: Mapping[str, bytes],
+    trust: Mapping[str, bytes],
+    statement: Statement,
+    proof: Proof,
+) -> Claim:
+    """The claim of one receipt.
+
+    Raises:
+        CheckFailed: check 5, the key holds no usable artifact for the block, the artifact is of
+            another SRS, or the proof is not about the statement's commitments.
+    """
+    block = statement.block
+    vka = _artifact(material, block)
+    if _s_g2(trust, block) != vka.srs.s_g2:
+        raise CheckFailed(5, "the key artifact is of another SRS than the key names", block=block)
+    commitments = (*statement.inputs, *statement.outputs)
+    head = b"".join(c.value for c in commitments if c.link is Link.POLYCOMMIT)
+    if not proof.data.startswith(head):
+        reason = "the proof is not about the commitments that the statement names"
+        raise CheckFailed(5, reason, block=block)
+    instances = tuple(value for c in commitments for value in instances_of(c))
+    return Claim(vka, proof.data, instances, block)
+
+
+def instances_of(commitment: Commitment) -> tuple[int, ...]:
+    """The public inputs that a commitment stands for, reduced scalars."""
+    if commitment.link is Link.POLYCOMMIT:
+        return ()
+    if commitment.link is Link.POSEIDON:
+        # Not reduced here: the verifier refuses scalars beyond the field.
+        return (int.from_bytes(commitment.value, "big"),)
+    words = range(0, len(commitment.value), 8)
+    integers = (int.from_bytes(commitment.value[i : i + 8], "little", signed=True) for i in words)
+    return tuple(integer % ORDER for integer in integers)
+
+
+def _artifact(material: Mapping[str, bytes], block: int) -> Vka:
+    if VKA_MEMBER not in material:
+        raise CheckFailed(
+            5,
+            "the key holds no artifact that the reference verifier could read",
+            block=block,
+            expected=VKA_MEMBER,
+            got=_refusal(material),
+        )
+    try:
+        return decode_file(material[VKA_MEMBER])
+    except MalformedVka as error:
+        raise CheckFailed(5, str(error), block=block) from error
+
+
+def _refusal(material: Mapping[str, bytes]) -> str:
+    try:
+        record = json.loads(material[REFUSAL_MEMBER])
+        return f"{record['reason']}: {record['detail']}"
+    except (KeyError, TypeError, ValueError):
+        return "none"
+
+
+def _s_g2(trust: Mapping[str, bytes], block: int) -> object:
+    """[s]₂ at the end of the SRS's verifier part; coordinates are in Montgomery form there."""
+    data = trust.get(SRS_MEMBER, b"")[-_G2_BYTES:]
+    if len(data) != _G2_BYTES:
+        raise CheckFailed(5, "the key carries no SRS", block=block)
+    x0, x1, y0, y1 = (
+        int.from_bytes(data[at : at + _WORD_BYTES], "little") * _MONTGOMERY_INVERSE % _FIELD
+        for at in range(0, _G2_BYTES, _WORD_BYTES)
+    )
+    return (x0, x1), (y0, y1)

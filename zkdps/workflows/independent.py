@@ -1,0 +1,59 @@
+"""Check 5 a second time, with a verifier that shares no code with the prover.
+
+Both verifiers must agree on every proof.  If they do not, one of them is wrong, and the run is not
+verified whichever it is.
+"""
+
+from __future__ import annotations
+
+from zkdps.core.errors import CheckFailed, UsageConflict
+from zkdps.core.model_key import ModelKey
+from zkdps.core.run import Run
+from zkdps.core.statement import Receipt
+
+
+def check_available(key: ModelKey) -> None:
+    """Raise `UsageConflict` where there is no second verifier for the key's proofs."""
+    if key.prover != "ezkl":
+        raise UsageConflict(f"there is no reference verifier for proofs of {key.prover}")
+
+
+def verify_again(key: ModelKey, run: Run) -> None:
+    """Check every proof of a run whose proofs the prover's own verifier accepted.
+
+    Raises:
+        CheckFailed: check 5, the reference verifier rejects one.
+    """
+    # py_ecc takes a while to import, and only this needs it.
+    from zkdps.verifier_contracts.reference import verify_all
+    from zkdps.verifier_contracts.reference.claims import claim_of
+
+    claims = [
+        claim_of(_material(key, receipt), key.trust, receipt.statement, receipt.proof)
+        for receipt in run.receipts
+    ]
+    try:
+        verify_all(claims)
+    except CheckFailed as error:
+        reason = f"the two verifiers disagree: {key.prover} accepts, the reference rejects"
+        raise CheckFailed(5, f"{reason}: {error.reason}", block=error.block) from error
+
+
+def explain_rejection(key: ModelKey, receipt: Receipt, rejected: CheckFailed) -> CheckFailed:
+    """The error to raise for a proof that the prover's own verifier rejected.
+
+    That one, unless the reference verifier accepts the proof.
+    """
+    from zkdps.verifier_contracts.reference import verify_all
+    from zkdps.verifier_contracts.reference.claims import claim_of
+
+    try:
+        verify_all([claim_of(_material(key, receipt), key.trust, receipt.statement, receipt.proof)])
+    except CheckFailed:
+        return rejected
+    reason = f"the two verifiers disagree: the reference accepts, {key.prover} rejects"
+    return CheckFailed(5, f"{reason}: {rejected.reason}", block=rejected.block)
+
+
+def _material(key: ModelKey, receipt: Receipt) -> dict[str, bytes]:
+    return dict(key.blocks[receipt.statement.block].material)
