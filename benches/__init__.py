@@ -4,6 +4,9 @@
 was measured, on which machine, with which versions, and how busy the machine was meanwhile.
 """
 
-from benches import cifar_recipe
+from benches import cifar_recipe, cost_model, digits_accuracy, overhead
 
-BENCHES = {bench.name: bench for bench in (cifar_recipe.BENCH,)}
+BENCHES = {
+    bench.name: bench
+    for bench in (cifar_recipe.BENCH, overhead.BENCH, cost_model.BENCH, digits_accuracy.BENCH)
+}

@@ -1,0 +1,1 @@
+"""The benches are run once, at their smallest, so that they cannot rot."""
