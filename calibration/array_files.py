@@ -63,6 +63,22 @@ def read_arrays(path: Path) -> dict[str, Array]:
     return arrays
 
 
+def read_npz(path: Path, at_most_bytes: int) -> dict[str, Array]:
+    """As `read_arrays`, of an npz only: the one format here that may come from a stranger.
+
+    Raises:
+        UnreadableFile, MalformedTensor: as `read_arrays`; also for arrays larger than
+            `at_most_bytes` together.
+    """
+    if _reader(path) is not _read_npz:
+        raise UnreadableFile(str(path), "it is not an npz")
+    with _refusing(path), zipfile.ZipFile(path) as archive:
+        size_bytes = sum(member.file_size for member in archive.infolist())
+    if size_bytes > at_most_bytes:
+        raise UnreadableFile(str(path), f"its arrays take over {at_most_bytes} bytes")
+    return read_arrays(path)
+
+
 def _reader(path: Path) -> Callable[[Path], dict[str, Array]]:
     with _refusing(path):
         if path.is_dir():

@@ -39,14 +39,16 @@ def tiny_model(*, batch: int | str = 1) -> onnx.ModelProto:
     return model
 
 
-def one_node(operator: str, **attributes: object) -> onnx.ModelProto:
+def one_node(
+    operator: str, *, makes: int = TensorProto.FLOAT, **attributes: object
+) -> onnx.ModelProto:
     """y = operator(x)."""
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         [helper.make_node(operator, ["x"], ["y"], name="the_node", **attributes)],
         "one",
         [value("x", TensorProto.FLOAT, [1, WIDTH])],
-        [value("y", TensorProto.FLOAT, [1, WIDTH])],
+        [value("y", makes, [1, WIDTH])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zkdps.core.errors import MalformedTensor, UnreadableFile
-from zkdps.workflows.storage import read_bytes, write_bytes
+from zkdps.calibration.array_files import read_npz
+from zkdps.core.errors import MalformedTensor
+from zkdps.workflows.storage import write_bytes
 
-MAX_TENSOR_FILE_BYTES = 4 << 30
+MAX_TENSOR_BYTES = 4 << 30
+"""All arrays of one file together, unpacked."""
 
 
 def read_tensors(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
@@ -21,16 +23,9 @@ def read_tensors(path: Path, names: Sequence[str]) -> dict[str, NDArray[np.gener
 
     Raises:
         UnreadableFile: not an npz, or damaged.
-        MalformedTensor: an array is missing or foreign.
+        MalformedTensor: an array is missing or foreign, or holds no numbers.
     """
-    data = read_bytes(path, MAX_TENSOR_FILE_BYTES)
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UnreadableFile(str(path), "it is one array; an npz of named arrays is needed")
-            found = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise UnreadableFile(str(path), f"it is not an npz of plain arrays: {error}") from error
+    found = read_npz(path, MAX_TENSOR_BYTES)
     for name in names:
         if name not in found:
             raise MalformedTensor(name, f"is missing in {path}, which holds {sorted(found)}")
