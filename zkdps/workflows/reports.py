@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkdps.core.checks import Outcome
+from zkdps.core.errors import CheckFailed
 from zkdps.core.model_key import ModelKey
 from zkdps.core.plan import Cost, Plan
 from zkdps.core.run import Run
@@ -189,3 +190,18 @@ class DemoReport:
     """What the proven output says."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Stage to wall seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageReport:
+    """A page that was written, and what it says."""
+
+    path: Path
+    key_digest: str | None
+    """`None` where the key could not be read."""
+    run_id: str | None
+    """`None` on a key's page, and where the run could not be read."""
+    outcomes: tuple[Outcome, ...]
+    """Of the checks that were reached and hold."""
+    failure: CheckFailed | None
+    """The check that failed; without one a run's page says that it is verified."""
