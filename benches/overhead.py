@@ -21,9 +21,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benches.bare import usage_facts
 from benches.outcome import Bench, Line, Outcome, Place, median, talk
 from benches.process_tree import run_measured
+from tests.models import zoo
+from zkdps.circuits.export import export
 from zkdps.core.fixed_point import quantise
 from zkdps.core.statement import Link, Usage
 from zkdps.provers.ezkl.felts import felts
@@ -32,9 +36,10 @@ from zkdps.workflows.build import build
 from zkdps.workflows.demo import RECIPES, write_files
 from zkdps.workflows.package import open_package
 from zkdps.workflows.reports import Cuts
-from zkdps.workflows.tensor_files import read_tensors
+from zkdps.workflows.tensor_files import read_tensors, write_tensors
 
 REPETITIONS = 5
+SMOKE_SAMPLES = 4
 LIMIT_EXTRA_MB = 100.0
 BARE_SCRIPT = Path(__file__).with_name("bare_prove.py")
 
@@ -53,9 +58,7 @@ class Medians:
 
 def run(place: Place) -> Outcome:
     """Build twice, then repeat all commands in turn."""
-    write_files("digits", place.scratch)
-    # A smoke run takes the whole network as one block, once.
-    cuts = Cuts(blocks=1) if place.smoke else Cuts(tensors=RECIPES["digits"].cuts)
+    cuts = _write_model(place)
     links = {link: _package(place, cuts, link) for link in (Link.POLYCOMMIT, Link.PUBLIC)}
     commands = {
         "bare": _bare(place, links[Link.POLYCOMMIT], verify=False),
@@ -114,6 +117,19 @@ def _summary(medians: Mapping[str, Medians]) -> dict[str, object]:
             name: round(m.wall_s / bare.wall_s - 1, 4) for name, m in medians.items()
         },
     }
+
+
+def _write_model(place: Place) -> Cuts:
+    """`model.onnx`, `calibration.npz`, `input.npz`, and where to cut; a smoke run takes an MLP."""
+    if not place.smoke:
+        write_files("digits", place.scratch)
+        return Cuts(tensors=RECIPES["digits"].cuts)
+    sample = zoo.residual_mlp()
+    export(sample.module, sample.inputs, place.scratch / "model.onnx", input_names=["x"])
+    values = np.linspace(-1, 1, 8 * SMOKE_SAMPLES, dtype=np.float32).reshape(-1, 1, 8)
+    write_tensors(place.scratch / "calibration.npz", {"x": values})
+    write_tensors(place.scratch / "input.npz", {"x": values[0]})
+    return Cuts(blocks=2)
 
 
 def _package(place: Place, cuts: Cuts, link: Link) -> Path:
