@@ -1,7 +1,7 @@
 """A vector: one folder with a run, one sentence, and what `verify` must say of it.
 
     <claim>[_fail]/README.md        one sentence
-    <claim>[_fail]/run.zkrun        the run
+    <claim>[_fail]/run.zkrun        the run; the base's stands for it where the call is the flaw
     <claim>[_fail]/expected.json    how `verify` is called, and what comes out (`Expected`)
     <claim>[_fail]/key.zkvk         only where the flaw is in the key
     <claim>[_fail]/*.npz            only where the flaw is in what the auditor gives
@@ -31,6 +31,8 @@ class Call:
     inputs: str | None = None
     outputs: str | None = None
     key_digest: str | None = None
+    run: str | None = None
+    """Another vector's run, where the flaw is not in the run."""
     require: tuple[str, ...] = ()
     """Of `production-srs`, `input`, `output`."""
 
@@ -44,7 +46,7 @@ class Call:
         )
 
     def arguments(self, run: Path, home: Path) -> list[str]:
-        """The same call as a command line."""
+        """The same call as a command line; `run` is `Vector.run_path`."""
         words = ["verify", str(run), "--key", str(home / self.key)]
         for option, path in (("--input", self.inputs), ("--output", self.outputs)):
             words += [option, str(home / path)] if path else []
@@ -92,9 +94,13 @@ class Vector:
         return {
             "README.md": f"{self.sentence}\n".encode(),
             "expected.json": f"{text}\n".encode(),
-            RUN: self.run,
+            **({} if self.call.run else {RUN: self.run}),
             **self.files,
         }
+
+    def run_path(self, home: Path) -> Path:
+        """Where its run lies."""
+        return home / (self.call.run or f"{self.name}/{RUN}")
 
     def with_files(self, **files: bytes) -> Vector:
         """The same with files of its own, named after the fields of the call."""
@@ -127,7 +133,7 @@ def read(name: str, home: Path = HOME) -> Vector:
         sentence=(folder / "README.md").read_text().rstrip("\n"),
         call=Call(**call),
         expected=Expected(**record.pop("expected")),
-        run=(folder / RUN).read_bytes(),
+        run=(home / call["run"] if "run" in call else folder / RUN).read_bytes(),
         files={path.name: path.read_bytes() for path in sorted(own)},
         **record,
     )

@@ -31,6 +31,12 @@ ON_THE_COMMAND_LINE = [
     "production_srs_demanded_fail",
     "unknown_prover_fail",
 ]
+CHANGE_THE_CALL_TOO = {
+    # Whoever gives the output has it compared anyway; nobody does here.
+    "claimed_output_digest_public_fail",
+    # The run of one model is passed off under the key of another.
+    "relabelled_key_digest_fail",
+}
 FOR_EVER = (
     "the stored vector {name} of version 1 no longer verifies.  A released version's files verify "
     "for ever: mend the reader.  `" + generate.COMMAND + " --fresh` makes new ones, and may be "
@@ -41,7 +47,7 @@ FOR_EVER = (
 def _verify(vector: Vector, machine: Machine) -> Verdict:
     call = vector.call
     return verify(
-        HOME / vector.name / record.RUN,
+        vector.run_path(HOME),
         HOME / call.key,
         inputs=HOME / call.inputs if call.inputs else None,
         outputs=HOME / call.outputs if call.outputs else None,
@@ -51,7 +57,7 @@ def _verify(vector: Vector, machine: Machine) -> Verdict:
 
 
 @pytest.mark.parametrize("name", STORED_1)
-def test_honest_vectors_verify_for_ever(name: str, machine: Machine) -> None:
+def test_honest_vectors_verify_for_ever(name: str, machine: Machine, one_worker: object) -> None:
     try:
         verdict = _verify(record.read(name), machine)
     except ZkdpsError as error:
@@ -60,7 +66,9 @@ def test_honest_vectors_verify_for_ever(name: str, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("name", FLAWED)
-def test_each_flaw_is_caught_by_its_own_check(name: str, machine: Machine) -> None:
+def test_each_flaw_is_caught_by_its_own_check(
+    name: str, machine: Machine, one_worker: object
+) -> None:
     vector = record.read(name)
     with pytest.raises(ZkdpsError) as caught:
         _verify(vector, machine)
@@ -73,27 +81,29 @@ def test_each_flaw_is_caught_by_its_own_check(name: str, machine: Machine) -> No
 
 
 @pytest.mark.parametrize("name", FLAWED)
-def test_each_vector_has_no_other_flaw(name: str, machine: Machine) -> None:
-    """Its base differs in what the sentence says alone, and verifies: tested above."""
+def test_each_vector_has_no_other_flaw(name: str) -> None:
+    """Without its flaw it is its base, which verifies: tested above.
+
+    The flaw is in the run, or in the key (the run is bound to it), or in the call.
+    """
     vector = record.read(name)
     assert vector.base in STORED_1
     base = record.read(vector.base)
-    assert not base.expected.error
+    assert base.expected == record.Expected(0)
     assert (vector.run, vector.call) != (base.run, base.call), "nothing is different"
-    changed = [
-        field
-        for field in ("key", "inputs", "outputs", "key_digest", "require")
-        if getattr(vector.call, field) != getattr(base.call, field)
-    ]
-    if vector.run != base.run and record.KEY not in vector.files:
-        assert len(changed) <= 3, f"run and {changed} are different"
+    fields = ("key", "inputs", "outputs", "key_digest", "require")
+    changed = {each for each in fields if getattr(vector.call, each) != getattr(base.call, each)}
+    if record.KEY in vector.files:
+        assert changed <= {"key", "key_digest", "require"}
+    elif vector.call.run is None and name not in CHANGE_THE_CALL_TOO:
+        assert vector.run != base.run and not changed
     assert len(vector.sentence.splitlines()) == 1 and vector.sentence.endswith(".")
 
 
 @pytest.mark.parametrize("name", ON_THE_COMMAND_LINE)
 def test_exit_codes(name: str, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     vector = record.read(name)
-    words = vector.call.arguments(HOME / name / record.RUN, HOME)
+    words = vector.call.arguments(vector.run_path(HOME), HOME)
     code = cli.run([*words, "--quiet", "--cache", str(machine.cache)])
     printed = capsys.readouterr()
     assert code == vector.expected.exit_code, printed.err
@@ -107,16 +117,19 @@ def test_flawed_vectors_are_made_again_byte_for_byte(tmp_path: Path) -> None:
     made = generate.make_flawed(tmp_path)
     assert sorted(made) == FLAWED, "folders and flaws differ: run " + generate.COMMAND
     for name in made:
-        stored, fresh = record.read(name).contents(), record.read(name, tmp_path).contents()
+        stored, fresh = _files(HOME / name), _files(tmp_path / name)
         assert stored == fresh, f"{name} is stale: run {generate.COMMAND}"
-        files = {path.name for path in (HOME / name).iterdir()}
-        assert files == set(stored), f"{name} holds a stray file"
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_there_are_enough_and_they_are_small() -> None:
     assert len(FLAWED) >= 60
     assert set(STORED_1) == set(HONEST)
-    total = sum(path.stat().st_size for path in HOME.rglob("*") if path.is_file())
+    files = [path for path in HOME.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    total = sum(path.stat().st_size for path in files)
     assert total < MAX_TOTAL_BYTES, f"tests/vectors has {total} bytes"
     used = {record.read(name).call.key for name in NAMES}
     assert used >= {key_path(name) for name in KEYS}, "a shared key is not used"

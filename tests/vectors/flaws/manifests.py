@@ -130,11 +130,6 @@ EDITS: dict[str, tuple[str, Callable[[Any], None], str]] = {
         _set("receipts", {}),
         "'receipts' is not a list",
     ),
-    "too_many_receipts": (
-        "The run has more receipts than any plan has blocks.",
-        _set("receipts", [0] * 65_537),
-        "'receipts' is not a list of at most 65536 items",
-    ),
 }
 """Name to sentence, edit of the manifest, and part of the message; check 1 fails."""
 

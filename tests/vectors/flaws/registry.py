@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tests.vectors.edits import archive
-from tests.vectors.record import Expected, Vector
+from tests.vectors.record import RUN, Expected, Vector
 from tests.vectors.stored import Stored
 from zkdps.core.model_key import ModelKey
 from zkdps.core.run import Run
@@ -51,6 +51,8 @@ class Flaw:
             files["key"] = _file(flawed.key)
             call = replace(call, key_digest=None)
         run = base.run if flawed.run is None else _file(flawed.run)
+        if flawed.run is None:
+            call = replace(call, run=f"{self.base}/{RUN}")
         vector = Vector(f"{self.name}_fail", self.sentence, self.base, call, self.expected, run)
         return vector.with_files(**files)
 
