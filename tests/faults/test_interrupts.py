@@ -7,10 +7,13 @@ import signal
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.faults.commands import Ended, Running, assert_no_workers, litter, zkdps
 from tests.faults.conftest import BUILD_STEPS, PROVE_STEPS, Ground, run_id_of
+from zkdps.core.errors import MissingPackage
+from zkdps.terminal import failures
 
 INTERRUPTED = 130
 
@@ -70,3 +73,19 @@ def test_srs_make(tmp_path: Path) -> None:
     ended = running.end()
     assert ended.code == INTERRUPTED, ended
     assert not litter(tmp_path)
+
+
+def test_whatever_an_interruption_becomes(capfd: pytest.CaptureFixture[str]) -> None:
+    """A native module that is interrupted while it loads raises an `ImportError` instead."""
+
+    @click.command()
+    def command() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise MissingPackage("onnxruntime", "running the float model", "operator") from None
+
+    before = signal.getsignal(signal.SIGINT)
+    assert failures.run(command, []) == INTERRUPTED
+    assert "interrupted" in capfd.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before

@@ -16,9 +16,13 @@ from __future__ import annotations
 import logging
 import os
 import select
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
@@ -38,10 +42,39 @@ def run(root: click.Command, args: Sequence[str]) -> int:
     # It logs a traceback where it refuses a model; the refusal reaches the person as an error.
     logging.getLogger("onnx_ir").setLevel(logging.CRITICAL)
     as_json = "--json" in args
+    with _noting_interrupts() as interrupts:
+        try:
+            return _invoke(root, args)
+        except BaseException as error:
+            return _report(interrupts[0] if interrupts else error, as_json)
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[KeyboardInterrupt]]:
+    """Notes Ctrl-C, because what comes out of it need not be a `KeyboardInterrupt`.
+
+    Native modules that are interrupted while they load raise an `ImportError` instead, which reads
+    as if the package were missing.
+    """
+    noted: list[KeyboardInterrupt] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        noted.append(KeyboardInterrupt())
+        signal.default_int_handler(number, frame)
+
+    handler = signal.getsignal(signal.SIGINT)
+    # Whoever set another handler, or ignores Ctrl-C, means it; only the main thread may set one.
+    ours = (
+        handler is signal.default_int_handler
+        and threading.current_thread() is threading.main_thread()
+    )
+    if ours:
+        signal.signal(signal.SIGINT, handle)
     try:
-        return _invoke(root, args)
-    except BaseException as error:
-        return _report(error, as_json)
+        yield noted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, handler)
 
 
 def _invoke(root: click.Command, args: Sequence[str]) -> int:
