@@ -23,6 +23,7 @@ from zkdps.terminal import failures, options, pages, records, verdicts
 from zkdps.terminal.options import PATH, POSITIVE, argument, option
 from zkdps.terminal.problems import (
     clash,
+    needs_run,
     none_given,
     not_a_folder,
     settle,
@@ -259,6 +260,61 @@ def verify_command(run: Path, key: Path, voice: Voice, **asked: Any) -> None:
     with voice.watching() as observer:
         verdict = verify(run, key, **asked, observer=observer)
     voice.emit(verdict, records.of_verdict, verdicts.verdict_page)
+
+
+@verb(root, "report")
+@argument("run", metavar="[FILE]", type=PATH, required=False)
+@option("--key", type=PATH, help="The model key, *.zkvk.")
+@option("-o", "--page", type=PATH, required=True, help="The HTML file to write.")
+@option("--package", type=PATH, help="The operator's package, for the whole accuracy report.")
+@option("--input", "inputs", type=PATH, help="The input that you know, as npz (check 7).")
+@option("--output", "outputs", type=PATH, help="The output that was claimed, as npz (check 8).")
+@options.demanding
+@options.on_machine
+@options.watched
+@click.pass_context
+def report_command(
+    context: click.Context,
+    /,
+    run: Path | None,
+    key: Path | None,
+    page: Path,
+    package: Path | None,
+    machine: Machine,
+    voice: Voice,
+    **asked: Any,
+) -> None:
+    """Verify a run and write a page about it; of a model key alone, write the key's page.
+
+    The page needs no network and no script.  It is written for a failed run too, and the exit code
+    is that of `verify`: 0 if and only if every check holds.
+
+    \b
+    Examples:
+      zkdps report run.zkrun --key model.zkvk -o report.html
+      zkdps report run.zkrun --key model.zkvk --package PKG --input x.npz -o report.html
+      zkdps report model.zkvk -o model.html
+    """
+    alone = run is None or key is None
+    settle(
+        *map(unreadable, (run, key, asked["inputs"], asked["outputs"])),
+        not_a_folder(package),
+        unwritable(page),
+        none_given({"FILE": run, "--key": key}, "what is the page to be of?"),
+        needs_run(asked) if alone else None,
+    )
+    from zkdps.workflows import report as work
+
+    with voice.watching() as observer:
+        if run is None or key is None:
+            found = work.report_key(cast(Path, key or run), page, package=package, machine=machine)
+        else:
+            found = work.report(
+                run, key, page, package=package, **asked, machine=machine, observer=observer
+            )
+    voice.emit(found, records.of_page, verdicts.page_page)
+    if found.failure is not None:
+        context.exit(FAILED_EXIT)
 
 
 @verb(root, "inspect")

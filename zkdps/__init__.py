@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zkdps.workflows.inspect import inspect
     from zkdps.workflows.plan import list_tensors, plan
     from zkdps.workflows.prove import prove, prove_many
+    from zkdps.workflows.report import report, report_key
     from zkdps.workflows.srs import check_srs, import_srs, list_srs, make_srs
     from zkdps.workflows.verify import verify
 
@@ -46,6 +47,8 @@ __all__ = [
     "plan",
     "prove",
     "prove_many",
+    "report",
+    "report_key",
     "verify",
 ]
 
@@ -57,6 +60,7 @@ _ROOMS = {
     "list_tensors": "plan",
     "make_srs": "srs",
     "prove_many": "prove",
+    "report_key": "report",
 }
 """Verb to its module in `zkdps.workflows`, where that has another name."""
 

@@ -67,6 +67,8 @@ def test_all_is_exactly_the_verbs() -> None:
         "plan",
         "prove",
         "prove_many",
+        "report",
+        "report_key",
         "verify",
     ]
     assert zkdps.__all__ == sorted(zkdps.__all__)

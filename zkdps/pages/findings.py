@@ -72,8 +72,7 @@ class RunFindings:
     @property
     def is_development(self) -> bool:
         """Whether the key says that everybody knows its SRS's secret."""
-        srs = None if self.key is None else self.key.srs
-        return srs is not None and srs.kind is SrsKind.DEVELOPMENT
+        return self.key is not None and _is_development(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +86,12 @@ class KeyFindings:
     """As in `RunFindings`."""
     version: str
     """Of the zkdps that made the page."""
+
+    @property
+    def is_development(self) -> bool:
+        """As in `RunFindings`."""
+        return _is_development(self.key)
+
+
+def _is_development(key: ModelKey) -> bool:
+    return key.srs is not None and key.srs.kind is SrsKind.DEVELOPMENT

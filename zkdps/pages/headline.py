@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from zkdps.core.checks import TITLES, Outcome, Status
 from zkdps.core.errors import CheckFailed
 from zkdps.core.model_key import ModelKey
-from zkdps.core.srs import SrsKind
 from zkdps.pages.findings import (
     BLOCKS_CHECK,
     BOUNDARIES_CHECK,
@@ -84,7 +83,7 @@ def headline_of_key(findings: KeyFindings) -> Headline:
     if isinstance(findings.srs, CheckFailed):
         state = "bad"
         sentences.append(f"Do not use this key: {findings.srs.message()}")
-    elif key.srs is not None and key.srs.kind is SrsKind.DEVELOPMENT:
+    elif findings.is_development:
         state = "caution"
         sentences.append("For development only: everybody can forge runs under this key.")
     facts = (*_model_facts(key), _key_fact(key, ""), srs_fact(key, findings.srs), bound_fact(key))
@@ -97,7 +96,7 @@ def srs_fact(key: ModelKey, ended: Outcome | CheckFailed | None) -> Fact:
         return Fact("SRS", "none", f"{key.prover} needs no trusted set-up")
     if isinstance(ended, Outcome):
         return Fact("SRS", key.srs.kind.value, key.srs.source)
-    return Fact("SRS", key.srs.kind.value, "by the key's word; this was not found to hold")
+    return Fact("SRS", key.srs.kind.value, "by the key's word; check 3 did not pass")
 
 
 def bound_fact(key: ModelKey) -> Fact:
@@ -177,7 +176,7 @@ def _facts(findings: RunFindings) -> tuple[Fact, ...]:
 
 def _end(outcome: Outcome | None) -> tuple[str, str]:
     if outcome is None:
-        return "not found to hold", ""
+        return "not found to be the one proved", ""
     word = "compared" if outcome.status is Status.PASSED else "not compared"
     return word, outcome.detail
 

@@ -51,7 +51,7 @@ def key_page(findings: KeyFindings) -> str:
         findings=findings,
         key=key,
         headline=headline_of_key(findings),
-        limits=limits_of_key(key),
+        limits=limits_of_key(findings),
         picture=draw_chain(key.plan, tables.key_marks(key), {}),
         boundaries=tables.boundary_rows(key, {}),
         accuracy=findings.accuracy,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from zkdps.core.checks import Status
 from zkdps.core.model_key import ModelKey
-from zkdps.core.srs import SrsKind
-from zkdps.pages.findings import INPUT_CHECK, OUTPUT_CHECK, RunFindings
+from zkdps.pages.findings import INPUT_CHECK, OUTPUT_CHECK, KeyFindings, RunFindings
 from zkdps.pages.wording import count_words, real_words
 
 _SECRET = (
@@ -52,13 +51,12 @@ def limits_of_run(findings: RunFindings) -> tuple[str, ...]:
     )
 
 
-def limits_of_key(key: ModelKey) -> tuple[str, ...]:
+def limits_of_key(findings: KeyFindings) -> tuple[str, ...]:
     """Sentences that complete "This key does not say ..."."""
-    is_development = key.srs is not None and key.srs.kind is SrsKind.DEVELOPMENT
     return (
-        *([_DEVELOPMENT] if is_development else []),
+        *([_DEVELOPMENT] if findings.is_development else []),
         "That anything was run. A key is what runs are checked against.",
-        _float(key),
+        _float(findings.key),
         _PUBLISHER,
         _SECRET,
     )

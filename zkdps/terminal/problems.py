@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from zkdps.core.errors import UnreadableFile, UsageConflict, ZkdpsError
+from zkdps.core.policy import Policy
 
 _FOUND = "zkdps.problems"
 
@@ -80,6 +81,17 @@ def none_given(options: Mapping[str, object], why: str) -> UsageConflict | None:
     if any(value is not None for value in options.values()):
         return None
     return UsageConflict(f"{' or '.join(options)} is missing: {why}")
+
+
+def needs_run(asked: Mapping[str, object]) -> UsageConflict | None:
+    """What only a run can be held against, asked of a model key by itself."""
+    ends = {"--input": asked["inputs"], "--output": asked["outputs"]}
+    given = [name for name, value in ends.items() if value is not None]
+    if asked["policy"] != Policy():
+        given.append("what you demand of a run")
+    if not given:
+        return None
+    return UsageConflict(f"{' and '.join(given)}: a run is needed, and its model key with --key")
 
 
 def repeated(option: str, names: Sequence[str]) -> UsageConflict | None:

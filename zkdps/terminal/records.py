@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         DemoReport,
         Finding,
         Inspection,
+        PageReport,
         PlanReport,
         ProveReport,
         SrsFile,
@@ -114,6 +115,29 @@ def of_verdict(verdict: Verdict) -> Record:
             for index, block in enumerate(verdict.blocks)
         ],
         "boundaries": _boundaries(verdict.key.plan),
+    }
+
+
+def of_page(report: PageReport) -> Record:
+    """Where the page is and what it says; `verified` is null on a model key's page."""
+    failure = report.failure
+    return {
+        "page": str(report.path),
+        "verified": failure is None if report.is_of_run else None,
+        "run_id": report.run_id,
+        "key_digest": report.key_digest,
+        "checks": [
+            {
+                "check": outcome.check,
+                "title": outcome.title,
+                "status": outcome.status.value,
+                "detail": outcome.detail,
+            }
+            for outcome in report.outcomes
+        ],
+        "failure": None
+        if failure is None
+        else {**failure.fields(), "message": failure.message(), "hint": failure.hint},
     }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zkdps.core.checks import Outcome
     from zkdps.core.statement import Usage
     from zkdps.terminal.output import Page
-    from zkdps.workflows.reports import AuditReport, Inspection, Verdict
+    from zkdps.workflows.reports import AuditReport, Inspection, PageReport, Verdict
 
 _STYLES = {"passed": "green", "open": "yellow", "absent": "dim"}
 _MAX_DEPTH = 12
@@ -52,6 +52,21 @@ def verdict_line(verdict: Verdict) -> Text:
         parts.append("DEVELOPMENT SRS: anybody can forge such a run, it convinces nobody else")
     style = "bold yellow" if is_development else "bold green"
     return words(f"verified: {'; '.join(parts)}", style=style)
+
+
+def page_page(report: PageReport) -> Page:
+    """Where the page is, and what it says in one line."""
+    lines = [words("page", report.path)]
+    if report.failure is not None:
+        return [*lines, words(f"NOT verified: {report.failure.message()}", style="bold red")]
+    if report.run_id is None:
+        return [*lines, words(f"model key {report.key_digest}: no run, nothing verified")]
+    held = Counter(outcome.status.value for outcome in report.outcomes)
+    counts = ", ".join(f"{count} {status}" for status, count in held.items())
+    return [
+        *lines,
+        words(f"verified: checks {counts}; the page says what that means", style="bold"),
+    ]
 
 
 def audit_page(report: AuditReport) -> Page:

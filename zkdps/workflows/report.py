@@ -60,6 +60,8 @@ def report(
     write_bytes(page, run_page(findings).encode())
     return PageReport(
         page,
+        True,
+        findings.is_development,
         None if findings.key is None else findings.key.digest,
         None if findings.run is None else findings.run.run_id,
         findings.outcomes,
@@ -87,9 +89,12 @@ def report_key(
     parsed = parse_key(members, str(key))
     accuracy = None if package is None else _accuracy(package, parsed)
     srs = _srs_outcome(parsed, machine)
-    write_bytes(page, key_page(KeyFindings(parsed, srs, accuracy, _version())).encode())
+    findings = KeyFindings(parsed, srs, accuracy, _version())
+    write_bytes(page, key_page(findings).encode())
     return PageReport(
         page,
+        False,
+        findings.is_development,
         parsed.digest,
         None,
         (srs,) if isinstance(srs, Outcome) else (),

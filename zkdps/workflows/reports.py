@@ -197,6 +197,10 @@ class PageReport:
     """A page that was written, and what it says."""
 
     path: Path
+    is_of_run: bool
+    """Whether it is of a run, or of a model key by itself."""
+    is_development: bool
+    """Whether everybody could have forged what it shows: the key's SRS is for development."""
     key_digest: str | None
     """`None` where the key could not be read."""
     run_id: str | None
