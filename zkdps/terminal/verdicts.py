@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"passed": "green", "open": "yellow", "absent": "dim"}
 _MAX_DEPTH = 12
+_DEVELOPMENT = "DEVELOPMENT SRS: anybody can forge such a run, it convinces nobody else"
 
 
 def verdict_page(verdict: Verdict) -> Page:
@@ -49,7 +50,7 @@ def verdict_line(verdict: Verdict) -> Text:
     srs = verdict.key.srs
     is_development = srs is not None and srs.kind is SrsKind.DEVELOPMENT
     if is_development:
-        parts.append("DEVELOPMENT SRS: anybody can forge such a run, it convinces nobody else")
+        parts.append(_DEVELOPMENT)
     style = "bold yellow" if is_development else "bold green"
     return words(f"verified: {'; '.join(parts)}", style=style)
 
@@ -59,14 +60,14 @@ def page_page(report: PageReport) -> Page:
     lines = [words("page", report.path)]
     if report.failure is not None:
         return [*lines, words(f"NOT verified: {report.failure.message()}", style="bold red")]
-    if report.run_id is None:
+    if not report.is_of_run:
         return [*lines, words(f"model key {report.key_digest}: no run, nothing verified")]
     held = Counter(outcome.status.value for outcome in report.outcomes)
     counts = ", ".join(f"{count} {status}" for status, count in held.items())
-    return [
-        *lines,
-        words(f"verified: checks {counts}; the page says what that means", style="bold"),
-    ]
+    text = f"verified: checks {counts}"
+    if report.is_development:
+        return [*lines, words(f"{text}; {_DEVELOPMENT}", style="bold yellow")]
+    return [*lines, words(text, style="bold green")]
 
 
 def audit_page(report: AuditReport) -> Page:
