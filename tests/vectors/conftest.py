@@ -15,7 +15,7 @@ from zkdps.workflows import verify as workflow
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.reports import Machine
 
-WORKER_LIMIT_S = 20.0
+WORKER_LIMIT_S = 10.0
 WORKER_MEMORY_BYTES = 3 << 30
 """A hostile proof or key must not get far."""
 

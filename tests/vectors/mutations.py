@@ -91,7 +91,9 @@ def changed_json(rng: Random, record: Any) -> tuple[Any, Change]:
         what = _change(rng, holder, path[-1])
         if changed != record:
             where = ".".join("*" if isinstance(step, int) else step for step in path)
-            return changed, Change(where, f"{what} at {path}")
+            # A doubled field is a new one, of another name.
+            added = what == "double" and isinstance(path[-1], str)
+            return changed, Change(f"{where}2" if added else where, f"{what} at {path}")
 
 
 def _change(rng: Random, holder: Any, last: Any) -> str:

@@ -64,10 +64,11 @@ UNREAD = (
     r"blocks/\d+/settings\.json:.*",
 )
 READ_SETTINGS = re.compile(
-    r"(.*:)?(run_args|module_sizes|required_range_checks|required_lookups|model_(in|out)put_scales"
-    r"|module_sizes\.polycommit(\..*)?|run_args\.(logrows|(in|out)put_visibility(\..*)?"
-    r"|num_inner_cols|decomp_base|decomp_legs|param_visibility))"
+    r".*:(run_args(\.logrows|\.(in|out)put_visibility(\.Hashed(\.hash_is_public|\.outlets)?)?)?"
+    r"|module_sizes(\.polycommit)?|model_instance_shapes|required_range_checks)"
 )
+"""What of the settings decides how a proof is read.  The rest (layout, scales, tables) says what
+the commitments in the verifying key fix."""
 UNCOVERED_OF_KEYS = DESCRIPTIONS + UNREAD
 SELECTORS_BYTES = {"polycommit": 11 * 512, "poseidon": 14 * 512, "public": 11 * 512}
 """Bitmaps of 2**12 rows at the end of a verifying key: where selectors are on, which the
