@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zkdps.core.canonical import Json, canonical_json, sha256_hex
-from zkdps.core.errors import ProverFailed
+from zkdps.core.errors import LayoutFailed, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
@@ -141,7 +141,10 @@ class EzklProver:
     def _generate(self, graph: BlockGraph, choice: Choice, folder: Path) -> Mapping[str, Any]:
         raw = folder / "settings.raw.json"
         self._runner.gen_settings(graph.block.index, folder / "block.onnx", raw, choice)
-        canonical = canonical_settings(raw.read_bytes())
+        try:
+            canonical = canonical_settings(raw.read_bytes(), choice)
+        except ValueError as error:
+            raise LayoutFailed(graph.block.index, str(error)) from error
         raw.unlink()
         (folder / "settings.json").write_bytes(canonical)
         return parse_settings(canonical)

@@ -20,7 +20,7 @@ from zkdps.core.errors import OutOfRange
 from zkdps.core.prover import BlockGraph, Ranges
 from zkdps.core.statement import Link
 from zkdps.provers.ezkl.cost import RESERVED_ROWS, layout
-from zkdps.provers.ezkl.settings import Choice
+from zkdps.provers.ezkl.settings import Choice, pinned_assignments
 
 MIN_LOGROWS = 12
 """Below, the process's own start dominates."""
@@ -87,9 +87,13 @@ def choose(
         sizes = [_cheapest(options, max(floors))] * len(graphs)
     else:
         sizes = [_cheapest([own], floor) for own, floor in zip(options, floors, strict=True)]
-    return [
+    final = [
         _final(_best(drafts, k)[1], k, seen)
         for drafts, k, seen in zip(options, sizes, ranges, strict=True)
+    ]
+    return [
+        replace(choice, assignments=pinned_assignments(settings_of(graph, choice)))
+        for graph, choice in zip(graphs, final, strict=True)
     ]
 
 

@@ -21,6 +21,10 @@ from zkdps.core.statement import Link
 VISIBILITY = {Link.POLYCOMMIT: "polycommit", Link.POSEIDON: "hashed", Link.PUBLIC: "public"}
 _LINKS = {"KZGCommit": Link.POLYCOMMIT, "Public": Link.PUBLIC}
 MAX_SETTINGS_BYTES = 16 << 20
+ASSIGNMENT_STEP = 256
+"""Pinned numbers of cells are multiples of this."""
+ASSIGNMENT_SLACK = 32
+"""Room above what was counted once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Choice:
     disable_freivalds: bool
     calibrated: bool
     """Whether ranges were measured; otherwise good for executing and estimating only."""
+    assignments: int = 0
+    """Cells that the circuit has room for; 0 before they are pinned (`canonical_settings`)."""
 
     @property
     def max_abs(self) -> int:
@@ -85,14 +91,37 @@ def choice_of(parameters: Parameters) -> Choice:
         raise ValueError(f"ezkl parameters without {error}") from error
 
 
-def canonical_settings(raw: bytes) -> bytes:
-    """The one byte string for what ezkl wrote, whenever it wrote it."""
+def canonical_settings(raw: bytes, choice: Choice) -> bytes:
+    """The one byte string for what ezkl wrote, whenever it wrote it.
+
+    The number of cells that ezkl counts differs by a few from one call to the next (measured:
+    40837 to 40840 for one circuit), and it decides how many columns there are.  So it is pinned: a
+    round number above, chosen once with the other parameters.
+
+    Raises:
+        ValueError: the circuit needs more cells than were pinned, or far fewer.
+    """
     settings = json.loads(raw)
     settings["timestamp"] = 0
+    if choice.assignments:
+        counted = settings["total_assignments"]
+        if not counted <= choice.assignments <= counted + 2 * ASSIGNMENT_STEP:
+            raise ValueError(f"{counted} cells, the parameters say {choice.assignments}")
+        # Hashes and instances may need more rows than the cells do; those do not vary.
+        spare = settings["num_rows"] - -(-counted // choice.columns)
+        rows = -(-choice.assignments // choice.columns)
+        settings["num_rows"] = settings["num_rows"] if spare > ASSIGNMENT_STEP else rows
+        settings["total_assignments"] = choice.assignments
     for name in ("required_range_checks", "required_lookups"):
         settings[name] = _sorted(settings[name])
     settings["einsum_params"]["equations"] = _sorted(settings["einsum_params"]["equations"])
     return json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+
+
+def pinned_assignments(settings: Mapping[str, Any]) -> int:
+    """The number of cells to pin for a circuit that was counted once."""
+    counted = int(settings["total_assignments"]) + ASSIGNMENT_SLACK
+    return -(-counted // ASSIGNMENT_STEP) * ASSIGNMENT_STEP
 
 
 def _sorted(items: Sequence[Any]) -> list[Any]:
