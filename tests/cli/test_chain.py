@@ -100,13 +100,38 @@ def test_inspect_and_audit(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert result(capsys)["agrees"] is True
 
 
-def test_an_auditor_loads_no_model_software(folder: Path) -> None:
+def report(folder: Path, page: Path, *more: str) -> list[str]:
+    return ["report", *verify(folder)[1:], "-o", str(page), *more]
+
+
+def test_the_page_of_a_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.html"
+    assert run(report(folder, page, "--package", str(folder / "package"), "--json")) == 0
+    assert result(capsys)["verified"] is True
+    text = page.read_text(encoding="utf-8")
+    assert "Verified, for development only" in text and text.count("<circle") > 100
+    assert run(report(folder, page, "--require-production-srs", "--json")) == 1
+    assert result(capsys)["verified"] is False
+    assert "Check 3 failed" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_of_a_key(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run(["report", str(folder / "package" / "model.zkvk"), "-o", str(page)]) == 0
+    assert "Model key of model" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", ["verify", "report"])
+def test_an_auditor_loads_no_model_software(folder: Path, tmp_path: Path, verb: str) -> None:
     script = (
         "import sys; from zkdps.cli import run; code = run(sys.argv[1:]);"
         "print(' '.join({name.partition('.')[0] for name in sys.modules})); sys.exit(code)"
     )
+    args = verify(folder) if verb == "verify" else report(folder, tmp_path / "page.html")
     done = subprocess.run(
-        [sys.executable, "-c", script, *verify(folder)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", script, *args], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.splitlines()[-1].split())
