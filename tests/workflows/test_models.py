@@ -161,3 +161,17 @@ def test_demos(name: str, tmp_path: Path, machine: Machine) -> None:
         skips = [b for b in report.verdict.key.plan.boundaries if b.consumer - b.producer > 1]
         assert any(b.producer >= 0 and b.consumer >= 0 for b in skips), "a residual crosses a cut"
     _assert_felts_identical(open_package(tmp_path / "package"), tmp_path / "input.npz", machine)
+    if name == "digits":
+        key = tmp_path / "package" / "model.zkvk"
+        assert all(
+            line.agrees for line in audit_key(tmp_path / "model.onnx", key, machine=machine).lines
+        )
+        strict = Policy(independent=True, input_required=True)
+        verdict = verify(
+            tmp_path / "run.zkrun",
+            key,
+            inputs=tmp_path / "input.npz",
+            policy=strict,
+            machine=machine,
+        )
+        assert "reference verifier" in verdict.outcomes[4].detail

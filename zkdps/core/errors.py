@@ -481,7 +481,7 @@ class CheckFailed(RunError):
     tensor: str | None = None
     expected: str | None = None
     got: str | None = None
-    hint = "`zkdps inspect RUN` shows what the file claims; do not use this run"
+    hint = "`zkdps inspect FILE` shows what the file claims; do not rely on it"
 
     def message(self) -> str:
         where = "" if self.block is None else f" (block {self.block})"

@@ -28,7 +28,7 @@ def srs_group() -> None:
 
 
 @verb(srs_group, "make")
-@option("--logrows", type=click.IntRange(1, 28), required=True, help="k: it serves 2**k rows.")
+@option("--logrows", type=click.IntRange(1, 20), required=True, help="k: it serves 2**k rows.")
 @options.on_machine
 @options.speaking
 def srs_make_command(logrows: int, machine: Machine, voice: Voice) -> None:

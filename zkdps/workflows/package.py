@@ -2,12 +2,10 @@
 
     PKG/
     ├── model.zkvk          the public model key
-    ├── prepared/           the normalised, rewritten model and the list of rewrites
-    ├── sliced/             plan.json and one ONNX file per block
-    ├── calibrated/         scale, ranges, parameters
-    ├── activations/        float activations at every boundary (HDF5)
-    ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys
-    ├── accuracy/           accuracy report and plots
+    ├── sliced/             the rewritten model, what was rewritten, one ONNX file per block
+    ├── calibrated/         scale, ranges, parameters; held-out activations of the float models
+    │                       at every boundary (HDF5); accuracy report and plot
+    ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys, key artifact
     └── steps/              one record per step: digests of its inputs and files
 
 All paths are relative; the directory may be moved.

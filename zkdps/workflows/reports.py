@@ -77,7 +77,7 @@ class BuildReport:
     key_path: Path
     key: ModelKey
     accuracy: Mapping[str, object]
-    """The accuracy report, as in the package's `accuracy/accuracy.json`."""
+    """The accuracy report, as in the package's `calibrated/accuracy.json`."""
 
 
 @dataclass(frozen=True, slots=True)
