@@ -13,6 +13,7 @@ import pytest
 
 from tests.reporting import samples
 from tests.reporting.browser import Browser
+from tests.reporting.outline import Element, read
 from zkdps.core.srs import SrsKind
 from zkdps.pages.html import key_page, run_page
 
@@ -71,6 +72,24 @@ def test_it_opens_quietly_and_fits_the_screen(opened: Browser) -> None:
     assert opened.value(OUTSIDE) == []
     shot = opened.screenshot()
     assert struct.unpack(">I", shot[16:20])[0] == opened.value("innerWidth"), "PNG as wide"
+
+
+@every(DESK)
+def test_the_browser_corrects_nothing(opened: Browser) -> None:
+    tree = "[...document.querySelectorAll('*')].map(each =>"
+    tree += " each.tagName.toLowerCase() + ' in ' + (each.parentElement?.tagName ?? ''))"
+    name = opened.value("document.title")
+    (page,) = [page for page in PAGES.values() if read(page).one("head").one("title").text == name]
+    assert [each.lower() for each in opened.value(tree)] == nested(read(page))
+
+
+def nested(root: Element, parent: str = "") -> list[str]:
+    """`tag in parent` of every element, in order, as the text of the page has them."""
+    inner = [each for each in root.inner if isinstance(each, Element)]
+    return [
+        f"{root.tag} in {parent}",
+        *(line for each in inner for line in nested(each, root.tag)),
+    ]
 
 
 @every(DESK, PHONE)

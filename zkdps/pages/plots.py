@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 SIDE = 300
 """Of a scatter plot's square."""
 LEFT, TOP, RIGHT, BELOW = 56, 10, 12, 44
-BAR_WIDTH = 300
+BAR_WIDTH = 220
+BAR_WORDS = 150
+"""Room for the words after the longest bar."""
 BAR_ROW = 44
 MAX_SCATTERS = 4
 MAX_BARS = 40
 _NAME_CHARACTERS = 34
-_TICKS = 4
+_NARROWEST = 1e-300
+_TICKS = 5
+"""At most so many steps along an axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,19 @@ def _scatter(points: Points, scale_bits: int) -> Scatter:
     proven = [math.ldexp(integer, -scale_bits) for integer in points.integers]
     both = [*points.reference, *proven]
     low, high = min(both), max(both)
-    if low == high:
-        low, high = low - 1, high + 1
+    if high / 2 - low / 2 < _NARROWEST:
+        # All the same, or nearly: a point in the middle, however large it is.
+        room = max(1.0, abs(low) / 2)
+        low, high = low - room, high + room
 
     def place(value: float) -> str:
         # Halves, so that the widest range of float64 does not overflow.
         span = high / 2 - low / 2
-        return f"{SIDE * (value / 2 - low / 2) / span:.1f}"
+        return f"{SIDE * ((value / 2 - low / 2) / span):.1f}"
 
-    values = [low + (high / _TICKS - low / _TICKS) * tick for tick in range(_TICKS + 1)]
     return Scatter(
         points.tensor,
-        tuple(Tick(place(value), f"{value:.3g}") for value in values),
+        tuple(Tick(place(value), f"{value:.4g}") for value in _ticks(low, high)),
         tuple(
             (place(real), place(integer))
             for real, integer in zip(points.reference, proven, strict=True)
@@ -113,6 +118,15 @@ def _scatter(points: Points, scale_bits: int) -> Scatter:
         f"{low:.4g}",
         f"{high:.4g}",
     )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round values in `low..high`: multiples of 1, 2 or 5 times a power of ten."""
+    rough = high / _TICKS - low / _TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [count * step for count in range(first, last + 1)]
 
 
 def _bar(row: int, error: TensorError, most: int) -> Bar:
