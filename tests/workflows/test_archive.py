@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -53,6 +55,18 @@ def _link(file: zipfile.ZipFile) -> None:
     file.writestr(entry, "/etc/passwd")
 
 
+def _far_away() -> bytes:
+    """An archive whose one member starts at a zip64 offset of 2**64 - 1."""
+    honest = archive.encode_archive({"a": b"x"})
+    directory, end = honest.index(b"PK\x01\x02"), honest.index(b"PK\x05\x06")
+    entry, tail = bytearray(honest[directory:end]), bytearray(honest[end:])
+    extra = struct.pack("<HHQ", 1, 8, (1 << 64) - 1)
+    entry[30:32] = struct.pack("<H", len(extra))
+    entry[42:46] = b"\xff" * 4
+    tail[12:16] = struct.pack("<I", len(entry) + len(extra))
+    return honest[:directory] + bytes(entry) + extra + bytes(tail)
+
+
 HOSTILE = {
     "empty": b"",
     "not a zip": b"PK not really",
@@ -70,6 +84,7 @@ HOSTILE = {
     "comment": _zip(lambda f: setattr(f, "comment", b"hello")),
     "unsorted": _zip(lambda f: (f.writestr("b", b""), f.writestr("a", b""))),
     "deep": _zip(lambda f: f.writestr("a/b/c/d/e", b"")),
+    "far away": _far_away(),
 }
 
 
@@ -84,6 +99,9 @@ def test_oversized_and_missing_files(tmp_path: Path, monkeypatch: pytest.MonkeyP
         archive.read_archive(tmp_path / "nowhere.zkrun")
     with pytest.raises(UnreadableFile):
         archive.read_archive(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnreadableFile, match="regular"):
+        archive.read_archive(tmp_path / "pipe")
     monkeypatch.setattr(archive, "MAX_ARCHIVE_BYTES", 100)
     archive.write_archive(tmp_path / "run", MEMBERS)
     with pytest.raises(UnreadableFile, match="larger"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,16 @@ MAX_ARCHIVE_BYTES = 1 << 30
 MAX_MEMBERS = 1 << 16
 _MEMBER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*){0,3}")
 _DATE = (1980, 1, 1, 0, 0, 0)
+# OverflowError: a zip64 offset beyond what the operating system can seek to.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
 
 
 def encode_archive(members: Mapping[str, bytes]) -> bytes:
@@ -45,7 +56,7 @@ def decode_archive(data: bytes, path: str) -> dict[str, bytes]:
             entries = archive.infolist()
             _check_entries(entries, len(data), path)
             members = {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
+    except _ZIP_ERRORS as error:
         raise MalformedArchive(path, f"not a zip archive as zkdps writes it: {error}") from error
     except NotImplementedError as error:
         raise MalformedArchive(path, "it uses zip features that zkdps never writes") from error

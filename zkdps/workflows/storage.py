@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,9 +27,10 @@ def read_bytes(path: Path, at_most_bytes: int) -> bytes:
         UnreadableFile: missing, not a regular file, too large, or unreadable.
     """
     try:
+        # Before opening: that would wait for ever on a pipe without a writer.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFile(str(path), "it is not a regular file")
         with path.open("rb") as file:
-            if not path.is_file():
-                raise UnreadableFile(str(path), "it is not a regular file")
             data = file.read(at_most_bytes + 1)
     except OSError as error:
         raise UnreadableFile(str(path), error.strerror or str(error)) from error
