@@ -77,8 +77,10 @@ class Run:
             (f"proofs/{position}.bin", receipt.proof.data)
             for position, receipt in enumerate(self.receipts)
         )
-        names = sorted(self.tensors)
-        files.update((f"tensors/{names.index(name)}.bin", self.tensors[name]) for name in names)
+        files.update(
+            (f"tensors/{position}.bin", self.tensors[name])
+            for position, name in enumerate(sorted(self.tensors))
+        )
         return files
 
 
