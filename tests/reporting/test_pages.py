@@ -147,6 +147,9 @@ def test_limits_follow_what_was_given() -> None:
     page = run_page(pinned)
     assert "--key-digest" not in section(page, "limits").text
     assert "the digest that you trust" in section(page, "verdict").text
+    twice = replace(pinned, policy=replace(pinned.policy, independent=True))
+    assert "two verifiers" in section(run_page(twice), "limits").text
+    assert "two verifiers" not in section(page, "limits").text
     assert "Who is at fault" in section(PAGES["failed-5"], "limits").text
 
 

@@ -8,7 +8,6 @@ from zkdps.core.checks import TITLES, Outcome, Status
 from zkdps.core.errors import CheckFailed
 from zkdps.core.model_key import ModelKey
 from zkdps.pages.findings import (
-    BLOCKS_CHECK,
     BOUNDARIES_CHECK,
     INPUT_CHECK,
     OUTPUT_CHECK,
@@ -194,10 +193,11 @@ def block_state(findings: RunFindings, index: int) -> tuple[str, str]:
     failure = findings.failure
     if failure is None:
         return "proved", "proved"
-    if failure.block == index and failure.check in (BLOCKS_CHECK, PROOFS_CHECK):
-        return "failed", f"failed: check {failure.check}"
     if failure.block == index and failure.check == BOUNDARIES_CHECK:
         return "failed", "failed: reads another tensor"
+    # Where an end of the model is at fault, the boundary is marked and not the block.
+    if failure.block == index and failure.check not in (INPUT_CHECK, OUTPUT_CHECK):
+        return "failed", f"failed: check {failure.check}"
     if findings.passed(PROOFS_CHECK):
         return "unverified", "unverified; its own proof holds"
     return "unverified", "unverified"

@@ -19,7 +19,13 @@ _DEVELOPMENT = (
     "Anything to anybody else. Everybody knows the secret of a development SRS, so everybody can "
     "forge a run under this key."
 )
-_SOFTWARE = "That zkdps and the prover's verifier are free of defects: you trusted both."
+_SOFTWARE = (
+    "That zkdps and the prover's verifier are free of defects: you trusted both (`--independent` "
+    "asks a second verifier)."
+)
+_TWO_VERIFIERS = (
+    "That zkdps is free of defects. Of the proofs, two verifiers that share no code said the same."
+)
 
 
 def limits_of_run(findings: RunFindings) -> tuple[str, ...]:
@@ -47,7 +53,7 @@ def limits_of_run(findings: RunFindings) -> tuple[str, ...]:
         "same run can be shown again and again.",
         "That the times and memory are true. They are the operator's word, covered by no proof.",
         _SECRET,
-        _SOFTWARE,
+        _TWO_VERIFIERS if findings.policy.independent else _SOFTWARE,
     )
 
 
