@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zkdps.core.canonical import Json, canonical_json, sha256_hex
-from zkdps.core.errors import LayoutFailed, ProverFailed
+from zkdps.core.errors import CheckFailed, LayoutFailed, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
@@ -34,6 +34,7 @@ from zkdps.provers.ezkl.settings import (
     choice_of,
     parse_settings,
 )
+from zkdps.provers.ezkl.settings_check import check_settings
 
 
 class EzklProver:
@@ -282,6 +283,19 @@ class EzklProver:
     ) -> Commitment:
         """As the protocol; see `auditor`."""
         return self._auditor.commit(material, link, spec, tensor)
+
+    def check_material(
+        self,
+        material: Mapping[str, bytes],
+        link: Link,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+    ) -> None:
+        """As the protocol."""
+        try:
+            check_settings(material["settings.json"], link, inputs, outputs)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckFailed(2, f"the key's settings are not its plan's: {error}") from error
 
     def verify(
         self,

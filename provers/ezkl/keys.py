@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, parse_canonical, sha256_hex
-from zkdps.core.errors import ProverFailed, ProverPanicked, WrongSrs
+from zkdps.core.errors import LayoutFailed, ProverFailed, ProverPanicked, WrongSrs
 from zkdps.core.plan import TensorSpec
 from zkdps.core.prover import Circuit, Parameters
 from zkdps.core.srs import SrsIdentity, SrsKind
@@ -143,8 +143,10 @@ class Keys:
         """As the protocol.
 
         Raises:
+            LayoutFailed: circuits linked by polynomial commitments have different sizes.
             WrongSrs: the circuits' keys come from different ceremonies.
         """
+        _check_one_size(circuits)
         files = [self.srs_of(circuit) for circuit in circuits]
         parts = [srs.verifier_part(file) for file in files]
         for part in parts:
@@ -157,3 +159,16 @@ class Keys:
             verifier_sha256=sha256_hex(parts[0]),
         )
         return identity, {VERIFIER_MEMBER: parts[0]}
+
+
+def _check_one_size(circuits: Sequence[Circuit]) -> None:
+    """One polynomial has other values on a domain of another size: such blocks link nothing."""
+    linked = {
+        circuit.graph.block.index: choice.logrows
+        for circuit in circuits
+        if (choice := choice_of(circuit.parameters)).link is Link.POLYCOMMIT
+    }
+    for block, logrows in linked.items():
+        if logrows != min(linked.values()):
+            reason = f"2**{logrows} rows, a linked block has 2**{min(linked.values())}"
+            raise LayoutFailed(block, reason)

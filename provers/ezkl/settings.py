@@ -17,10 +17,13 @@ from zkdps.core.errors import LayoutFailed, ScaleDrift
 from zkdps.core.plan import TensorSpec
 from zkdps.core.prover import BlockGraph, Parameters
 from zkdps.core.statement import Link
+from zkdps.provers.ezkl.srs_format import MAX_LOGROWS
 
 VISIBILITY = {Link.POLYCOMMIT: "polycommit", Link.POSEIDON: "hashed", Link.PUBLIC: "public"}
 _LINKS = {"KZGCommit": Link.POLYCOMMIT, "Public": Link.PUBLIC}
 MAX_SETTINGS_BYTES = 16 << 20
+MAX_VALUE_BITS = 126
+"""ezkl computes with 128 bits; the field has 254."""
 ASSIGNMENT_STEP = 256
 """Pinned numbers of cells are multiples of this."""
 ASSIGNMENT_SLACK = 32
@@ -78,17 +81,38 @@ class Choice:
         }
 
 
+_ANY_CHOICE = Choice(0, Link.PUBLIC, 1, 1, 2, 1, 0, 0, False, False)
+"""Says of which type each field is."""
+
+
 def choice_of(parameters: Parameters) -> Choice:
     """Inverse of `Choice.record`.
 
     Raises:
-        ValueError: not parameters of this back end.
+        ValueError: not parameters of this back end, or of no sound circuit.
     """
     try:
         fields = {name: parameters[name] for name in Choice.__dataclass_fields__}
-        return Choice(**{**fields, "link": Link(str(fields["link"]))})  # type: ignore[arg-type]
     except KeyError as error:
         raise ValueError(f"ezkl parameters without {error}") from error
+    choice = Choice(**{**fields, "link": Link(str(fields["link"]))})  # type: ignore[arg-type]
+    _check_choice(choice)
+    return choice
+
+
+def _check_choice(choice: Choice) -> None:
+    for name in Choice.__dataclass_fields__:
+        expected, got = type(getattr(_ANY_CHOICE, name)), type(getattr(choice, name))
+        if got is not expected:
+            raise ValueError(f"ezkl parameter {name} is of type {got.__name__}")
+    if not 1 <= choice.logrows <= MAX_LOGROWS or choice.columns < 1 or choice.assignments < 0:
+        raise ValueError("ezkl parameters of no circuit")
+    digit_bits = max(0, choice.decomp_base).bit_length()
+    # Digits that can make up numbers beyond half the field can make one value in two ways.
+    if choice.decomp_base < 2 or not 1 <= choice.decomp_legs * digit_bits <= MAX_VALUE_BITS:
+        raise ValueError(f"{choice.decomp_legs} digits in base {choice.decomp_base}")
+    if choice.lookup_min > choice.lookup_max:
+        raise ValueError(f"a table from {choice.lookup_min} to {choice.lookup_max}")
 
 
 def canonical_settings(raw: bytes, choice: Choice) -> bytes:

@@ -49,6 +49,15 @@ class IntegerProver:
 
     needs_srs = False
 
+    def check_material(
+        self,
+        material: Mapping[str, bytes],
+        link: Link,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+    ) -> None:
+        """It makes no keys."""
+
     def is_development(self, trust: Mapping[str, bytes]) -> bool:
         """It needs no SRS."""
         return False

@@ -175,6 +175,21 @@ class Prover(Protocol):
     ) -> Commitment:
         """The commitment of a model input or output, from a block's key material alone."""
 
+    def check_material(
+        self,
+        material: Mapping[str, bytes],
+        link: Link,
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+    ) -> None:
+        """Return silently if a block's key material is about these tensors, and within bounds.
+
+        A proof says nothing about shapes and scales: without this a key could name any.
+
+        Raises:
+            CheckFailed: check 2, the key contradicts itself.
+        """
+
     def verify(
         self,
         material: Mapping[str, bytes],

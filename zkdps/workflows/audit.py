@@ -19,10 +19,10 @@ from zkdps.circuits.load import load_model
 from zkdps.circuits.prepare import prepare
 from zkdps.circuits.slice import slice_model
 from zkdps.core.canonical import sha256_hex
-from zkdps.core.errors import CheckFailed, InputError, PlanError
+from zkdps.core.errors import CheckFailed, InputError, PlanError, UnreadableFile
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
-from zkdps.core.prover import BlockGraph, Circuit, Prover
+from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.build import block_key
@@ -50,12 +50,15 @@ def audit_key(
 
     Raises:
         CheckFailed: check 1, the key is malformed; check 2, a part differs, the first one is named.
+        UnreadableFile: the key is not there.
         MissingSrs, WrongSrs: the key's SRS is not at hand.
         InputError, CircuitError, ProofError: the model cannot be rebuilt here.
     """
     watch = observer or Silent()
     try:
         parsed = parse_key(read_archive(key), str(key))
+    except UnreadableFile:
+        raise
     except InputError as error:
         raise CheckFailed(1, str(error)) from error
     source = load_model(model)
@@ -83,6 +86,14 @@ def _compare(
     prover: Prover,
     observer: Observer,
 ) -> Iterator[AuditLine]:
+    if key.model.rewrite_scale_bits < _scale(key):
+        # Else a key could agree with its model's rewrites and yet compute something else.
+        raise CheckFailed(
+            2,
+            "the key's rewrites are not exact at its scale",
+            expected=f"at least {_scale(key)} bits",
+            got=str(key.model.rewrite_scale_bits),
+        )
     prepared = prepare(source, shapes, scale_bits=key.model.rewrite_scale_bits)
     yield AuditLine("model", key.model.source_sha256, prepared.source_sha256)
     yield AuditLine("rewritten model", key.model.circuit_sha256, prepared.circuit_sha256)
@@ -95,7 +106,7 @@ def _compare(
             yield AuditLine(f"block {index} ONNX", recorded.onnx_sha256, sha256_hex(graph.onnx))
             folder = Path(scratch) / str(index)
             folder.mkdir()
-            circuit = prover.compile(graph, recorded.parameters, folder)
+            circuit = _compiled(prover, graph, recorded.parameters, folder)
             prover.setup(circuit)
             remade = block_key(prover, circuit, key.plan)
             yield from _members(f"block {index} ", recorded.material, remade.material)
@@ -116,13 +127,21 @@ def _slices(key: ModelKey, model: onnx.ModelProto) -> tuple[BlockGraph, ...]:
         sliced = slice_model(model, groups)
     except PlanError as error:
         raise CheckFailed(2, f"the key's blocks do not cut this model: {error}") from error
-    remade = [(block.inputs, block.outputs) for block in sliced.plan.blocks]
-    claimed = [(block.inputs, block.outputs) for block in key.plan.blocks]
-    if remade != claimed or sliced.plan.at_scale(_scale(key)).tensors != key.plan.tensors:
-        raise CheckFailed(
-            2, "the key's plan is not the model's", expected=str(remade), got=str(claimed)
-        )
+    remade = sliced.plan.at_scale(_scale(key))
+    for what in ("inputs", "outputs", "blocks", "tensors"):
+        expected, got = getattr(remade, what), getattr(key.plan, what)
+        if expected != got:
+            reason = f"the {what} of the key's plan are not the model's"
+            raise CheckFailed(2, reason, expected=str(expected), got=str(got))
     return block_graphs(key.plan, [graph.onnx for graph in sliced.graphs])
+
+
+def _compiled(prover: Prover, graph: BlockGraph, parameters: Parameters, folder: Path) -> Circuit:
+    try:
+        return prover.compile(graph, parameters, folder)
+    except ValueError as error:
+        reason = f"the key's parameters are none that {prover.name} takes: {error}"
+        raise CheckFailed(2, reason, block=graph.block.index) from error
 
 
 def _scale(key: ModelKey) -> int:

@@ -7,6 +7,7 @@ onnxruntime.  The checks themselves are pure and live in `zkdps.core.checks`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from zkdps.core import checks
@@ -20,6 +21,7 @@ from zkdps.core.policy import Policy
 from zkdps.core.prover import Prover
 from zkdps.core.run import Run
 from zkdps.core.statement import Commitment, Coverage
+from zkdps.provers import PROVERS
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
@@ -75,9 +77,17 @@ def read_run_and_key(run: Path, key: Path) -> tuple[Run, ModelKey]:
     """
     run_members, key_members = _members(run), _members(key)
     try:
-        return parse_run(run_members, str(run)), parse_key(key_members, str(key))
+        parsed = parse_run(run_members, str(run)), parse_key(key_members, str(key))
     except InputError as error:
         raise CheckFailed(1, str(error)) from error
+    if parsed[1].prover not in PROVERS:
+        raise CheckFailed(
+            1,
+            "the key is of a prover that this release does not know",
+            expected=", ".join(sorted(PROVERS)),
+            got=parsed[1].prover,
+        )
+    return parsed
 
 
 def _members(path: Path) -> dict[str, bytes]:
@@ -135,8 +145,10 @@ def numbered_checks(
         CheckFailed, InputError: as `verify`.
     """
     yield checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
-    yield checks.check_key(key, run, policy)
     with open_prover(key.prover, machine) as prover:
+        trusted = checks.check_key(key, run, policy)
+        _check_material(key, prover)
+        yield trusted
         yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         yield checks.check_blocks(key, run)
         yield _check_proofs(key, run, prover, policy, observer)
@@ -151,6 +163,20 @@ def numbered_checks(
     yield checks.Outcome(10, checks.Status.ABSENT, "runs of version 1 are not signed")
     coverage = {receipt.statement.block: Coverage.PROVED for receipt in run.receipts}
     yield checks.check_coverage(key, coverage, policy)
+
+
+def _check_material(key: ModelKey, prover: Prover) -> None:
+    specs = key.plan.specs
+    for block, recorded in zip(key.plan.blocks, key.blocks, strict=True):
+        try:
+            prover.check_material(
+                recorded.material,
+                key.link,
+                [specs[name] for name in block.inputs],
+                [specs[name] for name in block.outputs],
+            )
+        except CheckFailed as error:
+            raise replace(error, block=block.index) from error
 
 
 def _check_proofs(

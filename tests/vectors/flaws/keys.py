@@ -128,7 +128,7 @@ def _unlinked(settings: Any) -> None:
 @flaw(
     "settings_without_commitments",
     "Block 1's settings say that its inputs and outputs are private: nothing would be linked.",
-    check=5,
+    check=2,
     block=1,
     says="visibility 'Private'",
 )
@@ -143,7 +143,7 @@ def _one_sided(settings: Any) -> None:
 @flaw(
     "settings_with_private_output",
     "Block 1's settings commit to its inputs alone.",
-    check=5,
+    check=2,
     block=1,
     says="inputs are KZGCommit, outputs Private",
 )
@@ -154,7 +154,7 @@ def _(stored: Stored) -> Flawed:
 @flaw(
     "settings_not_json",
     "Block 0's settings are cut off.",
-    check=5,
+    check=2,
     block=0,
     says="Unterminated string",
 )
@@ -167,9 +167,9 @@ def _(stored: Stored) -> Flawed:
 @flaw(
     "key_of_another_link",
     "The key says that boundaries are hashes, its circuits make polynomial commitments.",
-    check=4,
+    check=2,
     block=0,
-    says="tensor 'a' is committed to by another scheme",
+    says="they link by polycommit, the key by poseidon",
 )
 def _(stored: Stored) -> Flawed:
     return _bound(stored, replace(stored.key("polycommit"), link=Link.POSEIDON))
@@ -179,9 +179,9 @@ def _(stored: Stored) -> Flawed:
     "circuits_of_another_link",
     "The key and the run say hashes, the circuits behind them make polynomial commitments.",
     base="honest_poseidon",
-    check=5,
+    check=2,
     block=0,
-    says="circuit",
+    says="they link by polycommit, the key by poseidon",
 )
 def _(stored: Stored) -> Flawed:
     key = replace(stored.key("polycommit"), link=Link.POSEIDON)
@@ -210,9 +210,9 @@ def _(stored: Stored) -> Flawed:
 @flaw(
     "another_scale_throughout",
     "Every tensor of the key has a scale that the circuits do not have.",
-    check=7,
+    check=2,
     block=0,
-    says="the values of 'a' are not those the run proved",
+    says="input scales",
 )
 def _(stored: Stored) -> Flawed:
     key = stored.key("polycommit")
@@ -275,10 +275,8 @@ def _(stored: Stored) -> Flawed:
 @flaw(
     "unknown_prover",
     "The key names a back end that does not exist.",
-    check=None,
-    error="UsageConflict",
-    exit_code=2,
-    says="no prover 'abacus'",
+    check=1,
+    says="a prover that this release does not know",
 )
 def _(stored: Stored) -> Flawed:
     return _bound(stored, replace(stored.key("polycommit"), prover="abacus"))
@@ -390,3 +388,33 @@ def _register(name: str) -> None:
 
 for _name in MANIFESTS:
     _register(_name)
+
+
+def _bloated(settings: Any) -> None:
+    settings["total_assignments"] = 1 << 31
+
+
+@flaw(
+    "settings_ask_for_endless_columns",
+    "Block 0's settings name more cells than any circuit has: laying it out would never end.",
+    check=2,
+    block=0,
+    says="cells in 2**12 rows",
+)
+def _(stored: Stored) -> Flawed:
+    return _bound(stored, with_settings(stored.key("polycommit"), 0, _bloated))
+
+
+def _other_size(settings: Any) -> None:
+    settings["module_sizes"]["polycommit"][0] += 1
+
+
+@flaw(
+    "settings_of_other_sizes",
+    "Block 1's settings are about an input of one more element.",
+    check=2,
+    block=1,
+    says="tensors of",
+)
+def _(stored: Stored) -> Flawed:
+    return _bound(stored, with_settings(stored.key("polycommit"), 1, _other_size))
