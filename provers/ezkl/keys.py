@@ -163,12 +163,12 @@ class Keys:
 
 def _check_one_size(circuits: Sequence[Circuit]) -> None:
     """One polynomial has other values on a domain of another size: such blocks link nothing."""
-    linked = {
-        circuit.graph.block.index: choice.logrows
+    linked = [
+        (circuit.graph.block.index, choice.logrows)
         for circuit in circuits
         if (choice := choice_of(circuit.parameters)).link is Link.POLYCOMMIT
-    }
-    for block, logrows in linked.items():
-        if logrows != min(linked.values()):
-            reason = f"2**{logrows} rows, a linked block has 2**{min(linked.values())}"
+    ]
+    for block, logrows in linked:
+        if logrows != linked[0][1]:
+            reason = f"it has 2**{logrows} rows, a linked block has 2**{linked[0][1]}"
             raise LayoutFailed(block, reason)
