@@ -2,10 +2,9 @@
 
     PKG/
     ├── model.zkvk          the public model key
-    ├── sliced/             the rewritten model, what was rewritten, one ONNX file per block
-    ├── calibrated/         scale, ranges, parameters; held-out activations of the float models
-    │                       at every boundary (HDF5); accuracy report and plot
-    ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys, key artifact
+    ├── sliced/             the rewritten model, the list of rewrites, one ONNX file per block
+    ├── calibrated/         scale, ranges, parameters; accuracy report and plot; activations (HDF5)
+    ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys
     └── steps/              one record per step: digests of its inputs and files
 
 All paths are relative; the directory may be moved.
@@ -13,7 +12,7 @@ All paths are relative; the directory may be moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from zkdps.workflows.storage import read_bytes
 
 KEY_NAME = "model.zkvk"
 MAX_BLOCK_ONNX_BYTES = 2 << 30
+MAX_MEMBER_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Package:
         """Handles to the compiled blocks.
 
         Raises:
-            StalePackage: files of a block are missing.
+            StalePackage: files of a block are missing, or are not those of the key: a later build
+                has begun and not finished.
         """
         found = []
         for graph, key in zip(self.graphs, self.key.blocks, strict=True):
@@ -53,6 +54,7 @@ class Package:
             if not folder.is_dir():
                 raise StalePackage(str(self.root), f"{folder.name} has no circuit")
             found.append(prover.open(graph, key.parameters, folder))
+            _compare_material(self.root, folder, key.material)
         return tuple(found)
 
     @contextmanager
@@ -72,6 +74,15 @@ class Package:
             if found is None:
                 raise
             raise StalePackage(str(circuit.directory), found) from error
+
+
+def _compare_material(root: Path, folder: Path, material: Mapping[str, bytes]) -> None:
+    """Commitment bases lie in the key alone; the other members lie beside the circuit too."""
+    for name, data in material.items():
+        file = folder / name
+        if file.is_file() and read_bytes(file, MAX_MEMBER_BYTES) != data:
+            reason = f"circuits/{folder.name}/{name} is not the key's: run `zkdps build` to its end"
+            raise StalePackage(str(root), reason)
 
 
 def open_package(root: Path) -> Package:
