@@ -105,3 +105,14 @@ def test_scale_is_part_of_equality() -> None:
     one = FixedTensor(np.array([4]), 2)
     assert not one.equals(FixedTensor(np.array([4]), 3))
     assert not one.equals(FixedTensor(np.array([[4]]), 2))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "good", "bad"),
+    [("bool", [0, 1], 2), ("bool", [True, False], -1), ("int32", [-(1 << 31), 7], 1 << 31)],
+)
+def test_integer_tensors_hold_values_of_their_type(dtype: str, good: list[int], bad: int) -> None:
+    spec = TensorSpec("t", (2,), dtype, 0)
+    assert quantise(good, spec).integers.tolist() == [int(value) for value in good]
+    with pytest.raises(MalformedTensor, match=f"takes {dtype}"):
+        quantise([0, bad], spec)

@@ -18,6 +18,8 @@ from zkdps.core.plan import TensorSpec
 MAX_ABS_INTEGER = 1 << 52
 """Largest magnitude that crosses the protocol: exact in float64 with a bit to spare."""
 
+_TYPE_RANGES = {"bool": (0, 1), "int32": (-(1 << 31), (1 << 31) - 1)}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FixedTensor:
@@ -65,7 +67,8 @@ def quantise(values: ArrayLike, spec: TensorSpec) -> FixedTensor:
 
     Raises:
         ShapeMismatch: another shape.
-        MalformedTensor: NaN, infinity, not numbers, fractions in an integer tensor, or too large.
+        MalformedTensor: NaN, infinity, not numbers, fractions in an integer tensor, too large, or
+            no value of the tensor's type.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -83,6 +86,12 @@ def quantise(values: ArrayLike, spec: TensorSpec) -> FixedTensor:
     rounded = round_half_away(scaled)
     if spec.scale_bits == 0 and not np.array_equal(rounded, scaled):
         raise MalformedTensor(spec.name, "takes integers, got fractions")
+    if spec.dtype in _TYPE_RANGES and rounded.size:
+        low, high = _TYPE_RANGES[spec.dtype]
+        if rounded.min() < low or rounded.max() > high:
+            # Circuits have integers only: what they make of a 2 where a truth value stands is
+            # nothing that the model says.
+            raise MalformedTensor(spec.name, f"takes {spec.dtype}, {low} to {high}")
     return FixedTensor(rounded.astype(np.int64), spec.scale_bits)
 
 
