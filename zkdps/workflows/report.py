@@ -18,7 +18,7 @@ from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.reports import Machine, PageReport
 from zkdps.workflows.storage import write_bytes
-from zkdps.workflows.verify import numbered_checks, read_run_and_key
+from zkdps.workflows.verify import check_material, numbered_checks, read_run_and_key
 
 if TYPE_CHECKING:
     from zkdps.calibration.accuracy import AccuracyReport
@@ -138,6 +138,7 @@ def _verified(
 def _srs_outcome(key: ModelKey, machine: Machine) -> Outcome | CheckFailed:
     try:
         with open_prover(key.prover, machine) as prover:
+            check_material(key, prover)
             return check_srs(key, Policy(), prover.is_development, needs_srs=prover.needs_srs)
     except CheckFailed as failure:
         return failure

@@ -147,7 +147,7 @@ def numbered_checks(
     yield checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
     with open_prover(key.prover, machine) as prover:
         trusted = checks.check_key(key, run, policy)
-        _check_material(key, prover)
+        check_material(key, prover)
         yield trusted
         yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         yield checks.check_blocks(key, run)
@@ -165,7 +165,12 @@ def numbered_checks(
     yield checks.check_coverage(key, coverage, policy)
 
 
-def _check_material(key: ModelKey, prover: Prover) -> None:
+def check_material(key: ModelKey, prover: Prover) -> None:
+    """The part of check 2 that needs the back end: every block's material is about its tensors.
+
+    Raises:
+        CheckFailed: check 2, naming the block.
+    """
     specs = key.plan.specs
     for block, recorded in zip(key.plan.blocks, key.blocks, strict=True):
         try:
