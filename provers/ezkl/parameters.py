@@ -159,6 +159,7 @@ def _final(draft: Choice, logrows: int, seen: Ranges) -> Choice:
         draft,
         logrows=logrows,
         decomp_base=1 << (logrows - 1),
+        calibrated_max_abs=max(1, seen.max_abs),
         lookup_min=seen.lookup_min - spare // 2,
         lookup_max=seen.lookup_max + spare - spare // 2,
     )

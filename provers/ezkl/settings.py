@@ -47,6 +47,9 @@ class Choice:
     disable_freivalds: bool
     calibrated: bool
     """Whether ranges were measured; otherwise good for executing and estimating only."""
+    calibrated_max_abs: int = 0
+    """Largest magnitude at the block's boundary that calibration allows, its margin included; the
+    circuit may hold far more, but nothing was measured there.  0 before calibration: no limit."""
     assignments: int = 0
     """Cells that the circuit has room for; 0 before they are pinned (`canonical_settings`)."""
 
@@ -54,6 +57,11 @@ class Choice:
     def max_abs(self) -> int:
         """Largest magnitude that the circuit can hold."""
         return int(self.decomp_base**self.decomp_legs) - 1
+
+    @property
+    def allowed_max_abs(self) -> int:
+        """Largest magnitude at the block's boundary that is proved."""
+        return min(self.max_abs, self.calibrated_max_abs or self.max_abs)
 
     def record(self) -> dict[str, Json]:
         """As the key and the plan record it."""

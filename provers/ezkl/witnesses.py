@@ -50,14 +50,19 @@ def trace_of(graph: BlockGraph, fed: Sequence[FixedTensor], raw: bytes, has_look
 
 
 def check_ranges(block: int, choice: Choice, ranges: Ranges, has_lookups: bool) -> None:
-    """Raise `OutOfRange` where proving would hang: ezkl executes such witnesses silently."""
+    """Raise `OutOfRange` beyond what was calibrated.
+
+    Beyond a table proving would hang, for ezkl executes such witnesses silently; beyond the
+    boundary's calibrated magnitude it would not, but the key's error bound says nothing there.
+    """
     table = (choice.lookup_min, choice.lookup_max)
     if has_lookups and (ranges.lookup_min < table[0] or ranges.lookup_max > table[1]):
         got = (ranges.lookup_min, ranges.lookup_max)
         raise OutOfRange(block, "a table index", table, got)
-    if ranges.max_abs > choice.max_abs:
-        limits = (-choice.max_abs, choice.max_abs)
-        raise OutOfRange(block, "a value", limits, (-ranges.max_abs, ranges.max_abs))
+    if ranges.max_abs > choice.allowed_max_abs:
+        limits = (-choice.allowed_max_abs, choice.allowed_max_abs)
+        got = (-ranges.max_abs, ranges.max_abs)
+        raise OutOfRange(block, "an input or output", limits, got)
 
 
 def has_lookups(settings: Mapping[str, Any]) -> bool:

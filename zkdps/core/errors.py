@@ -316,7 +316,7 @@ class OutOfRange(CircuitError):
     def message(self) -> str:
         return (
             f"block {self.block}: {self.what} spans {self.got[0]}..{self.got[1]}, "
-            f"the circuit holds {self.expected[0]}..{self.expected[1]}"
+            f"allowed is {self.expected[0]}..{self.expected[1]}"
         )
 
 
