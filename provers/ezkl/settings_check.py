@@ -12,7 +12,7 @@ from typing import Any
 
 from zkdps.core.plan import TensorSpec
 from zkdps.core.statement import Link
-from zkdps.provers.ezkl.settings import link_of, parse_settings
+from zkdps.provers.ezkl.settings import MAX_VALUE_BITS, link_of, parse_settings
 
 MAX_LOGROWS = 26
 """Ceremony files end near here."""
@@ -71,6 +71,9 @@ def _check_bounds(settings: Mapping[str, Any]) -> None:
     args = settings["run_args"]
     logrows = _integer(args["logrows"], 1, MAX_LOGROWS)
     columns = _integer(args["num_inner_cols"], 1, MAX_COLUMNS)
+    base, legs = _integer(args["decomp_base"], 2, 1 << logrows), _integer(args["decomp_legs"], 1, 8)
+    if legs * base.bit_length() > MAX_VALUE_BITS:
+        raise ValueError(f"{legs} digits in base {base} hold one value in two ways")
     for name in _COUNTERS:
         _integer(settings[name], 0, MAX_CELLS)
     if settings["total_assignments"] > MAX_BLOCKS * columns << logrows:
