@@ -16,6 +16,7 @@ CPU time (a quarter would be 74 s) is missed, at 0.4 to 0.5.
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -103,6 +104,8 @@ def recipe_facts(model: Path, sample: FloatArray, place: Place) -> dict[str, obj
     return {
         "slices": [block.facts() for block in blocks],
         **totals([block.usage["prove"] for block in blocks]),
+        # Contention inflates CPU seconds too: two halves under different loads do not compare.
+        "load_at_end": os.getloadavg(),
         "setup_cpu_s": round(sum(block.usage["setup"].cpu_s for block in blocks), 2),
     }
 
@@ -175,6 +178,7 @@ def zkdps_facts(model: Path, place: Place) -> dict[str, object]:
     return {
         "blocks": _block_facts(planned, verdict, folder / "package"),
         **totals([_usage(block) for block in verdict.blocks]),
+        "load_at_end": os.getloadavg(),
         "whole_command_cpu_s": round(everything_s, 2),
         "link": built.key.link.value,
         "boundaries_linked": len(built.key.plan.boundaries),

@@ -29,6 +29,8 @@ class Case:
     build: Callable[[], zoo.Sample]
     logrows: int
     """At least this k, where the parameters that suit the block are smaller."""
+    keep_einsums: bool = False
+    """Keep Freivalds' columns where zkdps would lay the products out row by row for less."""
 
 
 class _Attention(nn.Module):
@@ -70,6 +72,10 @@ def _mlp() -> nn.Module:
     return nn.Sequential(nn.Linear(196, 48), nn.ReLU(), nn.Linear(48, 10))
 
 
+def _token_mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(24, 40), nn.ReLU(), nn.Linear(40, 24))
+
+
 CASES = (
     Case("mlp_196_48_10", _of(_mlp, 1, 196), 12),
     Case("conv_4_8", _of(lambda: nn.Conv2d(4, 8, 3, padding=1), 1, 4, 10, 10), 13),
@@ -78,8 +84,11 @@ CASES = (
     Case("softmax_4_6_6", _of(lambda: nn.Softmax(dim=-1), 1, 4, 6, 6), 13),
     Case("layernorm_6_40", _of(lambda: nn.LayerNorm(40), 1, 6, 40), 14),
     Case("attention_16_tokens_6", _of(lambda: _Attention(16), 1, 6, 16), 14),
-    Case("matmul_freivalds_12_72", _of(lambda: nn.Linear(72, 72), 1, 12, 72), 15),
-    Case("matmul_freivalds_6_32", _of(lambda: nn.Linear(32, 48), 1, 6, 32), 13),
+    Case("attention_16_tokens_6_einsum", _of(lambda: _Attention(16), 1, 6, 16), 14, True),
+    Case("matmul_12_72", _of(lambda: nn.Linear(72, 72), 1, 12, 72), 15),
+    Case("matmul_12_72_einsum", _of(lambda: nn.Linear(72, 72), 1, 12, 72), 15, True),
+    Case("matmul_6_32_einsum", _of(lambda: nn.Linear(32, 48), 1, 6, 32), 13, True),
+    Case("mlp_8_24_einsum", _of(_token_mlp, 1, 8, 24), 12, True),
     Case("maxpool_tree_6_12_12", _of(lambda: nn.MaxPool2d(2), 1, 6, 12, 12), 12),
     Case("residual_40", _of(lambda: _Residual(40), 1, 40), 15),
     Case("linear_50_50", _of(lambda: nn.Linear(50, 50), 1, 50), 16),

@@ -132,7 +132,7 @@ def _measure(case: Case, prover: Prover, folder: Path) -> Measured:
         prover, sliced.graphs, measured, sliced.plan, margin=DEFAULT_MARGIN
     )
     (graph,) = sliced.graphs
-    parameters = at_logrows(chosen, case.logrows)
+    parameters = adjusted(chosen, case)
     predicted = prover.estimate(graph, parameters)
     (folder / "circuit").mkdir()
     circuit = prover.compile(graph, parameters, folder / "circuit")
@@ -141,12 +141,18 @@ def _measure(case: Case, prover: Prover, folder: Path) -> Measured:
     return found
 
 
-def at_logrows(parameters: Parameters, logrows: int) -> Parameters:
-    """The same choice at a larger size, which a linked neighbour may force on a block."""
+def adjusted(parameters: Parameters, case: Case) -> Parameters:
+    """zkdps's choice, but where the case wants a larger size or its einsum columns."""
     chosen = parameters["logrows"]
     assert isinstance(chosen, int)
-    size = max(chosen, logrows)
-    return {**parameters, "logrows": size, "decomp_base": 1 << (size - 1)}
+    size = max(chosen, case.logrows)
+    if size == chosen and not case.keep_einsums:
+        return parameters
+    wanted: Parameters = {**parameters, "logrows": size, "decomp_base": 1 << (size - 1)}
+    if case.keep_einsums:
+        wanted = {**wanted, "disable_freivalds": False}
+    # The pinned number of cells belongs to the choice that was changed; 0 leaves it unpinned.
+    return {**wanted, "assignments": 0}
 
 
 def _prove(
