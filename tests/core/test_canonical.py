@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkdps.core.canonical import MAX_JSON_DEPTH, canonical_json, parse_canonical
+from zkdps.core.canonical import MAX_JSON_DEPTH, MAX_JSON_VALUES, canonical_json, parse_canonical
 from zkdps.core.errors import MalformedArchive
 
 VALUES = st.recursive(
@@ -54,6 +54,7 @@ def test_one_encoding_per_value(record: dict[str, object], data: st.DataObject) 
         b'{"a":' + b"9" * 100 + b"}",
         b'{"a":' + b"[" * (MAX_JSON_DEPTH + 1) + b"]" * (MAX_JSON_DEPTH + 1) + b"}",
         b'{"a":' + b"[" * 100_000,
+        b'{"a":[' + b"[]," * MAX_JSON_VALUES + b"[]]}",
         b'{"a":"\xff"}',
         b'{"a":"\xc3\xa9"}',
     ],
