@@ -32,8 +32,6 @@ MAX_NODES = 100_000
 
 MAX_FUNCTIONS = 10_000
 MAX_INITIALIZERS = 100_000
-MAX_GRAPH_DEPTH = 1
-"""Only the main graph: a circuit cannot choose between the graphs that If, Loop and Scan hold."""
 
 _TEXT_IN_BYTES = frozenset({"onnx.AttributeProto.s", "onnx.AttributeProto.strings"})
 """Attributes such as `auto_pad` are declared as bytes; every operator reads them as text."""
