@@ -150,6 +150,7 @@ def check_blocks(key: ModelKey, run: Run) -> Outcome:
         raise CheckFailed(
             4, "receipts are foreign or out of order", expected=str(expected), got=str(covered)
         )
+    specs = key.plan.specs
     for receipt, block in zip(run.receipts, key.plan.blocks, strict=True):
         statement = receipt.statement
         for side, commitments, names in (
@@ -165,7 +166,7 @@ def check_blocks(key: ModelKey, run: Run) -> Outcome:
                     got=str(len(commitments)),
                 )
             for commitment, name in zip(commitments, names, strict=True):
-                _check_link(key, block.index, name, commitment)
+                _check_link(key.link, block.index, specs[name], commitment)
     for claimed, names, side in (
         (run.input_digests, key.plan.inputs, "inputs"),
         (run.output_digests, key.plan.outputs, "outputs"),
@@ -183,23 +184,23 @@ def check_blocks(key: ModelKey, run: Run) -> Outcome:
     return Outcome(4, Status.PASSED, f"{len(expected)} blocks, each proved once")
 
 
-def _check_link(key: ModelKey, block: int, name: str, commitment: Commitment) -> None:
-    if commitment.link is not key.link:
+def _check_link(link: Link, block: int, spec: TensorSpec, commitment: Commitment) -> None:
+    if commitment.link is not link:
         raise CheckFailed(
             4,
-            f"tensor {name!r} is committed to by another scheme",
+            f"tensor {spec.name!r} is committed to by another scheme",
             block=block,
-            tensor=name,
-            expected=str(key.link),
+            tensor=spec.name,
+            expected=str(link),
             got=str(commitment.link),
         )
-    if key.link is Link.PUBLIC and len(commitment.value) != 8 * key.plan.specs[name].size:
+    if link is Link.PUBLIC and len(commitment.value) != 8 * spec.size:
         raise CheckFailed(
             4,
-            f"tensor {name!r} has another size",
+            f"tensor {spec.name!r} has another size",
             block=block,
-            tensor=name,
-            expected=str(8 * key.plan.specs[name].size),
+            tensor=spec.name,
+            expected=str(8 * spec.size),
             got=str(len(commitment.value)),
         )
 
