@@ -39,13 +39,18 @@ from zkdps.calibration.ranges import (
     compile_blocks,
     graphs_at_scale,
     measure_ranges,
+    wider_inside,
 )
 from zkdps.calibration.reference import FloatModels, Reference, capture_reference
 from zkdps.calibration.scale_search import MAX_SCALE_BITS, ScaleSearch, search_scale
-from zkdps.core.errors import AccuracyMissed, StorageFailed, UsageConflict
+from zkdps.core.errors import AccuracyMissed, OutOfRange, StorageFailed, UsageConflict
 from zkdps.core.plan import Plan
-from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
+from zkdps.core.prover import INSIDE, BlockGraph, Circuit, Parameters, Prover
 from zkdps.core.statement import Link
+
+MAX_WIDENINGS = 8
+"""Times that a circuit may turn out too small inside: no trace shows those values, so each round
+learns one and adds the margin to it."""
 
 LARGEST_SCALE_BITS = 24
 """A given scale beyond this leaves no room for values in 52 bits of exact products."""
@@ -223,7 +228,20 @@ class _Work:
             directory=self.directory,
             progress=progress,
         )
-        scaled = self.plan.at_scale(scale_bits)
+        for _ in range(MAX_WIDENINGS):
+            try:
+                return self._finished(measured, search, progress)
+            except OutOfRange as error:
+                if error.what != INSIDE:
+                    raise
+                measured = wider_inside(measured, error)
+        return self._finished(measured, search, progress)
+
+    def _finished(
+        self, measured: MeasuredRanges, search: ScaleSearch | None, progress: Progress | None
+    ) -> Calibration:
+        """Final circuits for these ranges, and the held-out samples through them."""
+        scaled = self.plan.at_scale(measured.scale_bits)
         parameters = choose_parameters(
             self.prover, self.graphs, measured, self.plan, margin=self.margin
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from zkdps.calibration.data import Samples
 from zkdps.calibration.execution import Execution, Progress, execute_plan, quantise_samples
 from zkdps.core.canonical import Json
-from zkdps.core.errors import MalformedArchive, StorageFailed, UsageConflict
+from zkdps.core.errors import MalformedArchive, OutOfRange, StorageFailed, UsageConflict
 from zkdps.core.fields import Fields
 from zkdps.core.plan import Plan
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover, Ranges
@@ -54,6 +54,7 @@ class MeasuredRanges:
                     "lookup_min": block.lookup_min,
                     "lookup_max": block.lookup_max,
                     "max_abs": block.max_abs,
+                    "interior_max_abs": block.interior_max_abs,
                 }
                 for block in self.blocks
             ],
@@ -72,7 +73,8 @@ class MeasuredRanges:
             low, high = (
                 item.integer(f"lookup_{end}", -_MAX_INTEGER, _MAX_INTEGER) for end in ("min", "max")
             )
-            blocks.append(Ranges(low, high, item.integer("max_abs", 0, _MAX_INTEGER)))
+            largest = (item.integer(f"{at}max_abs", 0, _MAX_INTEGER) for at in ("", "interior_"))
+            blocks.append(Ranges(low, high, *largest))
             item.done()
         link = fields.text("link")
         if link not in {known.value for known in Link}:
@@ -86,6 +88,14 @@ class MeasuredRanges:
         )
         fields.done()
         return record
+
+
+def wider_inside(measured: MeasuredRanges, error: OutOfRange) -> MeasuredRanges:
+    """The ranges with what `error` tells of the inside of a block, which no trace shows."""
+    seen = Ranges(0, 0, 0, max(map(abs, error.got)))
+    blocks = list(measured.blocks)
+    blocks[error.block] = blocks[error.block].hull(seen)
+    return replace(measured, blocks=tuple(blocks))
 
 
 def measure_ranges(
@@ -184,6 +194,7 @@ def with_margin(ranges: Ranges, margin: float) -> Ranges:
         lookup_min=math.floor(min(0, ranges.lookup_min) * factor),
         lookup_max=math.ceil(max(0, ranges.lookup_max) * factor),
         max_abs=math.ceil(ranges.max_abs * factor),
+        interior_max_abs=math.ceil(ranges.interior_max_abs * factor),
     )
 
 

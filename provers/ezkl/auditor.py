@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from zkdps.core.bn254 import GENERATOR
-from zkdps.core.errors import CheckFailed, ProofError, ProverFailed
+from zkdps.core.errors import CheckFailed, ProofError, ProverFailed, ProverPanicked
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import TensorSpec
 from zkdps.core.statement import Commitment, Link, Proof, Statement
@@ -15,7 +15,7 @@ from zkdps.provers.ezkl.files import workplace
 from zkdps.provers.ezkl.runner import Runner
 from zkdps.provers.ezkl.settings import link_of, parse_settings
 from zkdps.provers.ezkl.srs import VERIFIER_LOGROWS, development_s_g2
-from zkdps.provers.ezkl.srs_format import G2_GENERATOR, parse
+from zkdps.provers.ezkl.srs_format import G2_GENERATOR, file_bytes, logrows_of, parse
 
 VERIFIER_MEMBER = "srs-verifier.bin"
 BASIS_MEMBER = "basis.bin"
@@ -28,7 +28,9 @@ def is_development(trust: Mapping[str, bytes]) -> bool:
         CheckFailed: check 3, the member is missing or not the verifier part of an SRS.
     """
     try:
-        found = parse(trust[VERIFIER_MEMBER])
+        data = trust[VERIFIER_MEMBER]
+        logrows_of(data, len(data[: file_bytes(VERIFIER_LOGROWS) + 1]))
+        found = parse(data)
     except (KeyError, ValueError) as error:
         raise CheckFailed(3, f"the key carries no well-formed SRS: {error}") from error
     if found.logrows != VERIFIER_LOGROWS or found.powers[0] != GENERATOR:
@@ -107,8 +109,10 @@ class Auditor:
         # ezkl reads as much as it needs and ignores the rest; contracts do not.
         try:
             padded = self._accepts(block, {**members, "proof.json": shorter})
-        except ProverFailed:
+        except (ProverFailed, ProverPanicked):
             padded = False
+        except ProofError as error:
+            raise CheckFailed(5, f"the proof is invalid: {error}", block=block) from error
         if padded:
             raise CheckFailed(5, "the proof has bytes after its end", block=block)
 

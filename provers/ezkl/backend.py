@@ -290,10 +290,11 @@ class EzklProver:
         link: Link,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-    ) -> None:
-        """As the protocol."""
+    ) -> str:
+        """As the protocol; polynomial commitments depend on the number of rows."""
         try:
-            check_settings(material["settings.json"], link, inputs, outputs)
+            logrows = check_settings(material["settings.json"], link, inputs, outputs)
+            return f"k = {logrows}" if link is Link.POLYCOMMIT else link.value
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckFailed(2, f"the key's settings are not its plan's: {error}") from error
 

@@ -135,12 +135,13 @@ def _floor(graph: BlockGraph, seen: Ranges, settings: Mapping[str, Any]) -> int:
         settings["module_sizes"]["poseidon"][0],
         sum(math.prod(shape) for shape in settings["model_instance_shapes"]),
     )
-    digits = -(-seen.max_abs.bit_length() // LEGS) + 1
+    largest = max(seen.max_abs, seen.interior_max_abs)
+    digits = -(-largest.bit_length() // LEGS) + 1
     needed = max(MIN_LOGROWS, (rows + RESERVED_ROWS).bit_length(), digits)
     if needed > MAX_LOGROWS:
         limit: int = 1 << (LEGS * (MAX_LOGROWS - 1))
         if digits > MAX_LOGROWS:
-            got = (-seen.max_abs, seen.max_abs)
+            got = (-largest, largest)
             raise OutOfRange(graph.block.index, "the block's values", (-limit, limit), got)
         table = (1 << MAX_LOGROWS) - RESERVED_ROWS
         lookups = (seen.lookup_min, seen.lookup_max)

@@ -21,6 +21,9 @@ from zkdps.provers.failures import mapped
 VERIFY_TIMEOUT_S = 300.0
 """Honest proofs take under a second; a hostile one may not hold an auditor up for longer."""
 
+VERIFY_MEMORY_BYTES = 8 << 30
+"""Honest verification takes some hundred megabytes; a hostile key may not take all there is."""
+
 # Settings of the environment that change file formats or trust files on disk.
 _ENVIRONMENT: dict[str, str | None] = {
     "EZKL_KEY_FORMAT": None,
@@ -84,7 +87,11 @@ class Runner:
         """Whether ezkl accepts a proof; it raises on most that it does not."""
         request = Request("verify", (proof, settings, vk, srs, True), returns=True)
         limits = replace(
-            self.engine.limits, timeout_s=min(self.engine.limits.timeout_s, VERIFY_TIMEOUT_S)
+            self.engine.limits,
+            timeout_s=min(self.engine.limits.timeout_s, VERIFY_TIMEOUT_S),
+            memory_bytes=min(
+                self.engine.limits.memory_bytes or VERIFY_MEMORY_BYTES, VERIFY_MEMORY_BYTES
+            ),
         )
         with mapped(block, "verify", proof):
             return self.engine.call(request, limits) is True

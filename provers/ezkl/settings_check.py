@@ -39,8 +39,8 @@ _COUNTERS = (
 
 def check_settings(
     data: bytes, link: Link, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
-) -> None:
-    """Return silently if the settings are canonical, bounded, and about these tensors.
+) -> int:
+    """logrows, if the settings are canonical, bounded, and about these tensors.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: they are not.
@@ -56,6 +56,7 @@ def check_settings(
             raise ValueError(f"{side} scales {settings[f'model_{side}_scales']}, expected {scales}")
     _check_sizes(settings, link, [spec.size for spec in (*inputs, *outputs)])
     _check_bounds(settings)
+    return int(settings["run_args"]["logrows"])
 
 
 def _check_sizes(settings: Mapping[str, Any], link: Link, sizes: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zkdps.core.errors import BoundaryMismatch, LayoutFailed, OutOfRange, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
-from zkdps.core.prover import BlockGraph, Ranges, Trace
+from zkdps.core.prover import INSIDE, BlockGraph, Ranges, Trace
 from zkdps.provers.ezkl.felts import felts, tensor_of
 from zkdps.provers.ezkl.settings import Choice
 
@@ -107,4 +107,4 @@ def overflow_of(graph: BlockGraph, choice: Choice, error: ProverFailed) -> OutOf
         return None
     value = int(found.group(1))
     limits = (-choice.max_abs, choice.max_abs)
-    return OutOfRange(graph.block.index, "a value inside", limits, (value, value))
+    return OutOfRange(graph.block.index, INSIDE, limits, (value, value))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.calibration.small_models import random_samples, residual_chain
 from zkdps.calibration.chain import calibrate
-from zkdps.calibration.data import Split
+from zkdps.calibration.data import Samples, Split
+from zkdps.calibration.reference import FloatModels
 from zkdps.core.errors import OutOfRange
-from zkdps.core.prover import Prover
+from zkdps.core.plan import Block, Plan, TensorSpec
+from zkdps.core.prover import BlockGraph, Prover
 from zkdps.core.statement import Link
 from zkdps.provers import load_prover
 from zkdps.provers.engine import Limits
@@ -73,3 +77,36 @@ def test_held_out_sample_beyond_what_the_circuits_hold(tmp_path: Path, prover: P
             link=Link.POLYCOMMIT,
             directory=tmp_path / "work",
         )
+
+
+def test_a_block_that_is_larger_inside_than_at_its_boundary(tmp_path: Path, prover: Prover) -> None:
+    """No trace shows the values inside: the first circuit is too small, a wider one is found."""
+    weight = np.full((1, 1), 30_000, np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "up"], ["large"]),
+        helper.make_node("Relu", ["large"], ["kept"]),
+        helper.make_node("MatMul", ["kept", "down"], ["y"]),
+    ]
+    spec = TensorSpec("x", (1, 1), "float32"), TensorSpec("y", (1, 1), "float32")
+    values = [helper.make_tensor_value_info(s.name, TensorProto.FLOAT, s.shape) for s in spec]
+    weights = [numpy_helper.from_array(w, n) for n, w in (("up", weight), ("down", 1 / weight))]
+    inner = [helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, 1)) for n in ("large", "kept")]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:], weights, value_info=inner)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    block = Block(0, "b", ("x",), ("y",))
+    plan = Plan(spec, ("x",), ("y",), (block,))
+    graphs = (BlockGraph(block, model.SerializeToString(), spec[:1], spec[1:]),)
+    samples = Samples({"x": np.linspace(0.1, 1, 8, dtype=np.float32).reshape(8, 1, 1)})
+    (tmp_path / "work").mkdir()
+    found = calibrate(
+        prover,
+        plan,
+        graphs,
+        Split(samples, samples),
+        FloatModels(model, model),
+        scale_bits=8,
+        link=Link.POLYCOMMIT,
+        directory=tmp_path / "work",
+    )
+    assert found.measured.blocks[0].interior_max_abs > 1 << 22, "k = 12 holds 2**22"
+    assert int(str(found.parameters[0]["logrows"])) > 12

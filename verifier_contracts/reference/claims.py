@@ -23,6 +23,18 @@ SRS_MEMBER = "srs-verifier.bin"
 _FIELD = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _MONTGOMERY_INVERSE = pow(1 << 256, -1, _FIELD)
 _G2_BYTES = 128
+G1_GENERATOR = (1, 2)
+G2_GENERATOR = (
+    (
+        10857046999023057135944570762232829481370756359578518086990519993285655852781,
+        11559732032986387107991004021392285783925812861821192530917403151452391805634,
+    ),
+    (
+        8495653923123431417604973247489272438418190587263600148770280649306958101930,
+        4082367875863433681332203403145435568316851327593401208105741076214120093531,
+    ),
+)
+"""As EIP-197 gives it; the coordinates' real parts first."""
 _WORD_BYTES = 32
 
 
@@ -40,6 +52,8 @@ def claim_of(
     """
     block = statement.block
     vka = _artifact(material, block)
+    if (vka.srs.g1, vka.srs.g2) != (G1_GENERATOR, G2_GENERATOR):
+        raise CheckFailed(5, "the key artifact has other generators than BN254's", block=block)
     if _s_g2(trust, block) != vka.srs.s_g2:
         raise CheckFailed(5, "the key artifact is of another SRS than the key names", block=block)
     commitments = (*statement.inputs, *statement.outputs)

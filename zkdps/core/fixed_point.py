@@ -73,6 +73,8 @@ def quantise(values: ArrayLike, spec: TensorSpec) -> FixedTensor:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         raise MalformedTensor(spec.name, f"holds {array.dtype}, not numbers")
+    if array.dtype.itemsize > 8:
+        raise MalformedTensor(spec.name, f"holds {array.dtype}, wider than float64")
     if array.shape != spec.shape:
         raise ShapeMismatch(spec.name, spec.shape, array.shape)
     reals = array.astype(np.float64)

@@ -34,6 +34,10 @@ class BlockGraph:
     outputs: tuple[TensorSpec, ...]
 
 
+INSIDE = "a value inside"
+"""What an `OutOfRange` says of a value that crosses no boundary."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges:
     """The integers that one block saw, over some samples; merging takes the hull."""
@@ -43,6 +47,8 @@ class Ranges:
     lookup_max: int
     max_abs: int
     """Largest magnitude among inputs and outputs."""
+    interior_max_abs: int = 0
+    """Largest magnitude inside that a circuit is known to have been too small for."""
 
     def hull(self, other: Ranges) -> Ranges:
         """The ranges of both."""
@@ -50,6 +56,7 @@ class Ranges:
             min(self.lookup_min, other.lookup_min),
             max(self.lookup_max, other.lookup_max),
             max(self.max_abs, other.max_abs),
+            max(self.interior_max_abs, other.interior_max_abs),
         )
 
 
@@ -181,10 +188,11 @@ class Prover(Protocol):
         link: Link,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-    ) -> None:
-        """Return silently if a block's key material is about these tensors, and within bounds.
+    ) -> str:
+        """Return if a block's key material is about these tensors, and within bounds.
 
-        A proof says nothing about shapes and scales: without this a key could name any.
+        A proof says nothing about shapes and scales: without this a key could name any.  The text
+        returned names the way in which the block commits to tensors; linked blocks must agree.
 
         Raises:
             CheckFailed: check 2, the key contradicts itself.

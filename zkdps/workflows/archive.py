@@ -18,7 +18,7 @@ from pathlib import Path
 from zkdps.core.errors import MalformedArchive
 from zkdps.workflows.storage import read_bytes, write_bytes
 
-MAX_ARCHIVE_BYTES = 1 << 30
+MAX_ARCHIVE_BYTES = 1 << 29
 MAX_MEMBERS = 1 << 16
 _MEMBER_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*){0,3}")
 _DATE = (1980, 1, 1, 0, 0, 0)

@@ -10,11 +10,12 @@ from zkdps.core.errors import CheckFailed, UsageConflict
 from zkdps.core.model_key import ModelKey
 from zkdps.core.run import Run
 from zkdps.core.statement import Receipt
+from zkdps.verifier_contracts import REFERENCES
 
 
 def check_available(key: ModelKey) -> None:
     """Raise `UsageConflict` where there is no second verifier for the key's proofs."""
-    if key.prover != "ezkl":
+    if key.prover not in REFERENCES:
         raise UsageConflict(f"there is no reference verifier for proofs of {key.prover}")
 
 

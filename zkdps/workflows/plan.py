@@ -28,7 +28,7 @@ from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Prover
 from zkdps.core.statement import Link
 from zkdps.workflows.back_end import open_prover
-from zkdps.workflows.memory import available_bytes
+from zkdps.workflows.memory import total_bytes
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import at_scale
 from zkdps.workflows.reports import Cuts, Machine, PlannedBlock, PlanReport
@@ -40,7 +40,7 @@ SEARCHED_ORDERS = 64
 """Topological orders tried beyond the fixed ones, where prices are sums."""
 
 MEMORY_SHARE = 0.85
-"""Of the machine's free memory, what one block may take."""
+"""Of the machine's memory, what one block may take."""
 
 
 def plan(
@@ -127,10 +127,13 @@ def _groups(
 
 
 def budget_of(cuts: Cuts) -> Budget:
-    """What a block may take: as asked, and never more than this machine's free memory."""
-    free_bytes = int(MEMORY_SHARE * available_bytes())
+    """What a block may take: as asked, and never more than this machine has.
+
+    Not what is free at the moment: the same command should cut the same way tomorrow.
+    """
+    most_bytes = int(MEMORY_SHARE * total_bytes())
     asked_bytes = cuts.max_ram_bytes
-    return Budget(free_bytes if asked_bytes is None else min(asked_bytes, free_bytes), cuts.max_s)
+    return Budget(most_bytes if asked_bytes is None else min(asked_bytes, most_bytes), cuts.max_s)
 
 
 def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget, evaluations: int) -> Groups:

@@ -151,13 +151,15 @@ def numbered_checks(
         yield trusted
         yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         yield checks.check_blocks(key, run)
+        # Read before the long part: a mistake in the auditor's own files shows at once.
+        given = _read_inputs(key, inputs)
         yield _check_proofs(key, run, prover, policy, observer)
         yield checks.check_boundaries(key, run)
 
         def commit(block: int, spec: TensorSpec, tensor: FixedTensor) -> Commitment:
             return prover.commit(key.blocks[block].material, key.link, spec, tensor)
 
-        yield checks.check_input(key, run, _read_inputs(key, inputs), commit, policy)
+        yield checks.check_input(key, run, given, commit, policy)
         yield checks.check_output(key, run, _read_outputs(key, outputs), commit, policy)
     yield checks.Outcome(9, checks.Status.ABSENT, "the run holds no CDV receipts")
     yield checks.Outcome(10, checks.Status.ABSENT, "runs of version 1 are not signed")
@@ -172,9 +174,10 @@ def check_material(key: ModelKey, prover: Prover) -> None:
         CheckFailed: check 2, naming the block.
     """
     specs = key.plan.specs
+    groups: dict[str, int] = {}
     for block, recorded in zip(key.plan.blocks, key.blocks, strict=True):
         try:
-            prover.check_material(
+            group = prover.check_material(
                 recorded.material,
                 key.link,
                 [specs[name] for name in block.inputs],
@@ -182,6 +185,16 @@ def check_material(key: ModelKey, prover: Prover) -> None:
             )
         except CheckFailed as error:
             raise replace(error, block=block.index) from error
+        groups.setdefault(group, block.index)
+    if len(groups) > 1:
+        # Equal commitments would not mean equal tensors.
+        raise CheckFailed(
+            2,
+            "the key's blocks commit to tensors in different ways",
+            block=max(groups.values()),
+            expected=next(iter(groups)),
+            got=list(groups)[-1],
+        )
 
 
 def _check_proofs(

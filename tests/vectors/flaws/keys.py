@@ -112,9 +112,9 @@ def _other_k(settings: Any) -> None:
 @flaw(
     "settings_of_another_k",
     "Block 0's settings say a circuit of twice the rows.",
-    check=5,
-    block=0,
-    says="the proof is invalid",
+    check=2,
+    block=1,
+    says="the key's blocks commit to tensors in different ways",
 )
 def _(stored: Stored) -> Flawed:
     return _bound(stored, with_settings(stored.key("polycommit"), 0, _other_k))
