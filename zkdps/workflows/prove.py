@@ -24,10 +24,10 @@ from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import Package, open_package
 from zkdps.workflows.reports import Machine, ProveReport
-from zkdps.workflows.step_records import read_outputs, read_trace, write_trace
 from zkdps.workflows.steps import Steps
 from zkdps.workflows.storage import exclusive, make_folder, read_bytes, storing, write_bytes
 from zkdps.workflows.tensor_files import read_tensors
+from zkdps.workflows.traces import read_outputs, read_trace, write_trace
 
 MAX_PROOF_BYTES = 256 << 20
 KEPT_RUN = "finished.zkrun"
