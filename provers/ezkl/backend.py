@@ -7,6 +7,7 @@ A circuit's directory holds `block.onnx`, `settings.json` (canonical), `circuit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from zkdps.provers.ezkl.keys import Keys
 from zkdps.provers.ezkl.machine import fit_machine, machine_constants
 from zkdps.provers.ezkl.runner import Runner, read_json, version
 from zkdps.provers.ezkl.settings import (
+    GENEROUS_LOGROWS,
     Choice,
     canonical_settings,
     check_scales,
@@ -116,21 +118,23 @@ class EzklProver:
     ) -> tuple[Parameters, ...]:
         """As the protocol; see `parameters`."""
         if ranges is None:
-            choices = [parameters.generous(scale_bits, link)] * len(graphs)
+            choices = parameters.sketch(graphs, scale_bits, link, self._settings)
         else:
             choices = parameters.choose(graphs, scale_bits, link, ranges, self._settings)
         return tuple(choice.record() for choice in choices)
 
     def estimate(self, graph: BlockGraph, parameters: Parameters) -> Cost:
-        """As the protocol.  Uncalibrated parameters are costed at the size that suits the block."""
+        """As the protocol."""
         choice = choice_of(parameters)
         settings = self._settings(graph, choice)
-        if choice.calibrated:
-            return predict(settings, self.machine_constants())
-        return cheapest(settings, self.machine_constants())
+        # At the size that was chosen: before calibration the settings are of a generous one.
+        return predict(settings, self.machine_constants(), choice.logrows)
 
     def _settings(self, graph: BlockGraph, choice: Choice) -> Mapping[str, Any]:
         """ezkl's settings for a block, laid out once for each choice."""
+        if not choice.calibrated:
+            # Nothing that ezkl is told depends on the size that the plan is estimated at.
+            choice = replace(choice, logrows=GENEROUS_LOGROWS)
         name = sha256_hex(graph.onnx) + sha256_hex(canonical_json(choice.record()))
         if name not in self._settings_seen:
             with workplace() as folder:
@@ -307,9 +311,3 @@ class EzklProver:
     ) -> None:
         """As the protocol; see `auditor`."""
         self._auditor.verify(material, trust, statement, proof)
-
-
-def cheapest(settings: Mapping[str, Any], machine: Machine) -> Cost:
-    """The cost at the size that suits the block, whatever its values turn out to be."""
-    sizes = range(parameters.MIN_LOGROWS, parameters.MAX_LOGROWS + 1)
-    return min((predict(settings, machine, k) for k in sizes), key=lambda cost: cost.pk_bytes)

@@ -20,7 +20,7 @@ from zkdps.core.errors import OutOfRange
 from zkdps.core.prover import BlockGraph, Ranges
 from zkdps.core.statement import Link
 from zkdps.provers.ezkl.cost import RESERVED_ROWS, layout
-from zkdps.provers.ezkl.settings import Choice, pinned_assignments
+from zkdps.provers.ezkl.settings import GENEROUS_LOGROWS, Choice, pinned_assignments
 
 MIN_LOGROWS = 12
 """Below, the process's own start dominates."""
@@ -30,7 +30,6 @@ MAX_ARTIFACT_PROOF_BYTES = 44_000
 """Wider circuits risk having no verifying-key artifact: its pointers have 16 bits, it is about as
 long as the proof, and scratch space comes on top (measured: there is one at 54,336 bytes)."""
 LEGS = 2
-GENEROUS_LOGROWS = 20
 SMALL_ASSIGNMENTS = 1 << 17
 """Up to here one column to a block may beat two."""
 
@@ -58,6 +57,19 @@ def generous(scale_bits: int, link: Link) -> Choice:
         disable_freivalds=False,
         calibrated=False,
     )
+
+
+def sketch(
+    graphs: Sequence[BlockGraph], scale_bits: int, link: Link, settings_of: SettingsOf
+) -> list[Choice]:
+    """Before calibration: generous, with the k that `choose` would take if no value were large."""
+    start = generous(scale_bits, link)
+    options = [[(start, settings_of(graph, start))] for graph in graphs]
+    if link is Link.POLYCOMMIT:
+        sizes = [_cheapest(options, MIN_LOGROWS)] * len(graphs)
+    else:
+        sizes = [_cheapest([own], MIN_LOGROWS) for own in options]
+    return [replace(start, logrows=k) for k in sizes]
 
 
 def choose(

@@ -22,6 +22,8 @@ from zkdps.provers.ezkl.srs_format import MAX_LOGROWS
 VISIBILITY = {Link.POLYCOMMIT: "polycommit", Link.POSEIDON: "hashed", Link.PUBLIC: "public"}
 _LINKS = {"KZGCommit": Link.POLYCOMMIT, "Public": Link.PUBLIC}
 MAX_SETTINGS_BYTES = 16 << 20
+GENEROUS_LOGROWS = 20
+"""Of circuits that are only executed and estimated: their tables and digits must not bind."""
 MAX_VALUE_BITS = 126
 """ezkl computes with 128 bits; the field has 254."""
 ASSIGNMENT_STEP = 256
@@ -37,6 +39,7 @@ class Choice:
     scale_bits: int
     link: Link
     logrows: int
+    """k; before calibration the one that the plan is estimated at."""
     columns: int
     """Columns of one base block, ezkl's `num_inner_cols`."""
     decomp_base: int
@@ -76,7 +79,7 @@ class Choice:
             "param_scale": self.scale_bits,
             "scale_rebase_multiplier": 1,
             "lookup_range": [self.lookup_min, self.lookup_max],
-            "logrows": self.logrows,
+            "logrows": self.logrows if self.calibrated else GENEROUS_LOGROWS,
             "num_inner_cols": self.columns,
             "variables": [],
             "input_visibility": visibility,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-RUNS = 4000
+RUNS = 500
 SEED = 20261121
 
 
