@@ -93,17 +93,17 @@ def test_memory_in_the_middle(ground: Ground, tmp_path: Path) -> None:
 
 def test_timeout(ground: Ground, tmp_path: Path) -> None:
     run = tmp_path / "r.zkrun"
-    running = Running([*ground.prove(run), "--timeout", "0.02"])
+    running = Running([*ground.prove(run), "--timeout", "0.0001"])
     ended = running.end()
-    assert_refused(ended, "ProverTimedOut", 1, "block 0", "0.02 s")
+    assert_refused(ended, "ProverTimedOut", 1, "block 0", "0.0001 s")
     assert_no_workers(running.pid)
     assert not run.exists() and not litter(tmp_path)
     assert run_id_of(zkdps(*ground.prove(run))) == ground.run_id
 
 
 def test_timeout_of_a_build(ground: Ground, tmp_path: Path) -> None:
-    running = Running([*ground.build(tmp_path / "PKG"), "--timeout", "0.02"])
-    assert_refused(running.end(), "ProverTimedOut", 1, "0.02 s")
+    running = Running([*ground.build(tmp_path / "PKG"), "--timeout", "0.0001"])
+    assert_refused(running.end(), "ProverTimedOut", 1, "0.0001 s")
     assert_no_workers(running.pid)
 
 
