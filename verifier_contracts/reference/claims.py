@@ -7,7 +7,7 @@ once more: the SRS in the artifact is the key's, and the proof starts with the s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from zkdps.core.errors import CheckFailed, MalformedVka
 from zkdps.core.statement import Commitment, Link, Proof, Statement
@@ -36,6 +36,8 @@ G2_GENERATOR = (
 )
 """As EIP-197 gives it; the coordinates' real parts first."""
 _WORD_BYTES = 32
+_POINT_BYTES = 64
+_INTEGER_BYTES = 8
 
 
 def claim_of(
@@ -43,8 +45,9 @@ def claim_of(
     trust: Mapping[str, bytes],
     statement: Statement,
     proof: Proof,
+    sizes: Sequence[int],
 ) -> Claim:
-    """The claim of one receipt.
+    """The claim of one receipt; `sizes` are the elements of the block's inputs, then outputs.
 
     Raises:
         CheckFailed: check 5, the key holds no usable artifact for the block, the artifact is of
@@ -57,6 +60,9 @@ def claim_of(
     if _s_g2(trust, block) != vka.srs.s_g2:
         raise CheckFailed(5, "the key artifact is of another SRS than the key names", block=block)
     commitments = (*statement.inputs, *statement.outputs)
+    lengths = [_length_bytes(c.link, size, vka) for c, size in zip(commitments, sizes, strict=True)]
+    if [len(c.value) for c in commitments] != lengths:
+        raise CheckFailed(5, "a commitment has another length than its tensor's", block=block)
     head = b"".join(c.value for c in commitments if c.link is Link.POLYCOMMIT)
     if not proof.data.startswith(head):
         reason = "the proof is not about the commitments that the statement names"
@@ -72,9 +78,22 @@ def instances_of(commitment: Commitment) -> tuple[int, ...]:
     if commitment.link is Link.POSEIDON:
         # Not reduced here: the verifier refuses scalars beyond the field.
         return (int.from_bytes(commitment.value, "big"),)
-    words = range(0, len(commitment.value), 8)
-    integers = (int.from_bytes(commitment.value[i : i + 8], "little", signed=True) for i in words)
+    data = commitment.value
+    starts = range(0, len(data), _INTEGER_BYTES)
+    pieces = (data[start : start + _INTEGER_BYTES] for start in starts)
+    integers = (int.from_bytes(piece, "little", signed=True) for piece in pieces)
     return tuple(integer % ORDER for integer in integers)
+
+
+def _length_bytes(link: Link, size: int, vka: Vka) -> int:
+    """Length of the commitment to a tensor of `size` elements.
+
+    A polynomial holds as many as there are usable rows, and there is always one more than is full.
+    """
+    if link is Link.POLYCOMMIT:
+        usable = (1 << vka.logrows) - vka.unusable_rows
+        return _POINT_BYTES * (size // usable + 1)
+    return _WORD_BYTES if link is Link.POSEIDON else _INTEGER_BYTES * size
 
 
 def _artifact(material: Mapping[str, bytes], block: int) -> Vka:

@@ -1,16 +1,21 @@
 """Check 5 a second time, with a verifier that shares no code with the prover.
 
 Both verifiers must agree on every proof.  If they do not, one of them is wrong, and the run is not
-verified whichever it is.
+verified whichever it is.  The reference verifier is imported when it is used: py_ecc takes a while.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from zkdps.core.errors import CheckFailed, UsageConflict
 from zkdps.core.model_key import ModelKey
 from zkdps.core.run import Run
 from zkdps.core.statement import Receipt
 from zkdps.verifier_contracts import REFERENCES
+
+if TYPE_CHECKING:
+    from zkdps.verifier_contracts.reference import Claim
 
 
 def check_available(key: ModelKey) -> None:
@@ -25,14 +30,9 @@ def verify_again(key: ModelKey, run: Run) -> None:
     Raises:
         CheckFailed: check 5, the reference verifier rejects one.
     """
-    # py_ecc takes a while to import, and only this needs it.
     from zkdps.verifier_contracts.reference import verify_all
-    from zkdps.verifier_contracts.reference.claims import claim_of
 
-    claims = [
-        claim_of(_material(key, receipt), key.trust, receipt.statement, receipt.proof)
-        for receipt in run.receipts
-    ]
+    claims = [_claim(key, receipt) for receipt in run.receipts]
     try:
         verify_all(claims)
     except CheckFailed as error:
@@ -46,15 +46,20 @@ def explain_rejection(key: ModelKey, receipt: Receipt, rejected: CheckFailed) ->
     That one, unless the reference verifier accepts the proof.
     """
     from zkdps.verifier_contracts.reference import verify_all
-    from zkdps.verifier_contracts.reference.claims import claim_of
 
     try:
-        verify_all([claim_of(_material(key, receipt), key.trust, receipt.statement, receipt.proof)])
+        verify_all([_claim(key, receipt)])
     except CheckFailed:
         return rejected
     reason = f"the two verifiers disagree: the reference accepts, {key.prover} rejects"
     return CheckFailed(5, f"{reason}: {rejected.reason}", block=rejected.block)
 
 
-def _material(key: ModelKey, receipt: Receipt) -> dict[str, bytes]:
-    return dict(key.blocks[receipt.statement.block].material)
+def _claim(key: ModelKey, receipt: Receipt) -> Claim:
+    from zkdps.verifier_contracts.reference.claims import claim_of
+
+    index, specs = receipt.statement.block, key.plan.specs
+    block = key.plan.blocks[index]
+    sizes = [specs[name].size for name in (*block.inputs, *block.outputs)]
+    material = key.blocks[index].material
+    return claim_of(material, key.trust, receipt.statement, receipt.proof, sizes)
