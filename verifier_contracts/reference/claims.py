@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from zkdps.core.errors import CheckFailed, MalformedVka
 from zkdps.core.statement import Commitment, Link, Proof, Statement
-from zkdps.verifier_contracts.reference.decode import decode_file
+from zkdps.verifier_contracts.reference.decode import decode
 from zkdps.verifier_contracts.reference.scalars import ORDER
 from zkdps.verifier_contracts.reference.verify import Claim
 from zkdps.verifier_contracts.reference.vka import Vka
+from zkdps.verifier_contracts.reference.words import key_id, read_words
 
 VKA_MEMBER = "vka.bin"
 REFUSAL_MEMBER = "vka-refusal.json"
@@ -96,7 +97,23 @@ def _length_bytes(link: Link, size: int, vka: Vka) -> int:
     return _WORD_BYTES if link is Link.POSEIDON else _INTEGER_BYTES * size
 
 
+def key_id_of(material: Mapping[str, bytes], block: int) -> str:
+    """Keccak-256 of the artifact's words, hex: the name of the block's key everywhere.
+
+    Raises:
+        CheckFailed: check 5, the key holds no usable artifact for the block.
+    """
+    return key_id(_words(material, block))
+
+
 def _artifact(material: Mapping[str, bytes], block: int) -> Vka:
+    try:
+        return decode(_words(material, block))
+    except MalformedVka as error:
+        raise CheckFailed(5, str(error), block=block) from error
+
+
+def _words(material: Mapping[str, bytes], block: int) -> tuple[int, ...]:
     if VKA_MEMBER not in material:
         raise CheckFailed(
             5,
@@ -106,7 +123,7 @@ def _artifact(material: Mapping[str, bytes], block: int) -> Vka:
             got=_refusal(material),
         )
     try:
-        return decode_file(material[VKA_MEMBER])
+        return read_words(material[VKA_MEMBER])
     except MalformedVka as error:
         raise CheckFailed(5, str(error), block=block) from error
 

@@ -28,7 +28,7 @@ from zkdps.core.plan import Plan
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Link
-from zkdps.workflows import plan
+from zkdps.workflows import independent, plan
 from zkdps.workflows.archive import write_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
@@ -154,6 +154,10 @@ class _Build:
             accuracy=chain.accuracy.for_key(),
             tools=self._tools,
         )
+        for index in range(len(key.blocks)):
+            name = independent.name_of(key, index)
+            if name.startswith(independent.NO_NAME):
+                self._observer.note(f"block {index} cannot be verified independently: {name}")
         path = self._root / KEY_NAME
         write_archive(path, key.members())
         return BuildReport(self._root, path, key, chain.accuracy.to_json())

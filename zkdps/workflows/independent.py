@@ -17,11 +17,28 @@ from zkdps.verifier_contracts import REFERENCES
 if TYPE_CHECKING:
     from zkdps.verifier_contracts.reference import Claim
 
+NO_NAME = "none: "
+
 
 def check_available(key: ModelKey) -> None:
     """Raise `UsageConflict` where there is no second verifier for the key's proofs."""
     if key.prover not in REFERENCES:
         raise UsageConflict(f"there is no reference verifier for proofs of {key.prover}")
+
+
+def name_of(key: ModelKey, block: int) -> str:
+    """What contracts and the reference verifier call a block's key (Keccak-256 of its artifact).
+
+    Where it has no such name: `none: ` and the reason.
+    """
+    if key.prover not in REFERENCES:
+        return f"{NO_NAME}keys of {key.prover} have no artifact"
+    from zkdps.verifier_contracts.reference.claims import key_id_of
+
+    try:
+        return key_id_of(key.blocks[block].material, block)
+    except CheckFailed as error:
+        return f"{NO_NAME}{error.reason}" + (f" ({error.got})" if error.got else "")
 
 
 def verify_again(key: ModelKey, run: Run) -> None:

@@ -10,6 +10,7 @@ from zkdps.core.parse_key import parse_key
 from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import Plan, TensorSpec
 from zkdps.core.run import Run
+from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.package import KEY_NAME
 from zkdps.workflows.reports import Inspection
@@ -64,6 +65,7 @@ def key_facts(key: ModelKey) -> dict[str, object]:
             "sha256": {str(k): digest for k, digest in key.srs.digests.items()},
         },
         **plan_facts(key.plan),
+        "key_ids": [independent.name_of(key, block) for block in range(len(key.blocks))],
         "accuracy": {
             "held_out_samples": key.accuracy.samples,
             "max_abs_error": {
