@@ -51,11 +51,14 @@ def test_build(ground: Ground, tmp_path: Path, temporary_files: Path, step: str)
 def test_prove(ground: Ground, tmp_path: Path, temporary_files: Path, step: str) -> None:
     run = tmp_path / "runs" / "r.zkrun"
     run.parent.mkdir()
-    interrupt_at(ground.prove(run), f"started {step}", after_s=0.1, group=False)
+    interrupted = interrupt_at(ground.prove(run), f"started {step}", after_s=0.02, group=False)
     assert not litter(temporary_files)
     assert not run.exists()
     partial = run.with_name("r.zkrun.partial")
-    assert partial.exists() == (step != "executed"), "kept if and only if something is done"
+    # On a quick machine the first step may be done before the signal arrives.
+    something_done = "finished executed" in interrupted.stderr
+    assert partial.exists() == something_done, "kept if and only if something is done"
+    assert something_done or step == "executed"
     if partial.exists():
         assert not litter(partial)
     if step == PROVE_STEPS[-1]:
