@@ -35,9 +35,11 @@ def interrupt_at(args: list[str], words: str, *, after_s: float, group: bool) ->
 @pytest.mark.parametrize("step", BUILD_STEPS)
 def test_build(ground: Ground, tmp_path: Path, temporary_files: Path, step: str) -> None:
     package = tmp_path / "PKG"
-    interrupt_at(ground.build(package), f"started {step}", after_s=0.05, group=True)
+    interrupted = interrupt_at(ground.build(package), f"started {step}", after_s=0.02, group=True)
     assert not litter(tmp_path) and not litter(temporary_files)
-    done = BUILD_STEPS[: BUILD_STEPS.index(step)]
+    # On a quick machine the step itself may be done before the signal arrives.
+    done = tuple(name for name in BUILD_STEPS if f"finished {name}" in interrupted.stderr)
+    assert done[: BUILD_STEPS.index(step)] == BUILD_STEPS[: BUILD_STEPS.index(step)]
     if not done:
         assert not package.exists(), "nothing was finished, so nothing should be there"
     if step in ("sliced", BUILD_STEPS[-1]):
