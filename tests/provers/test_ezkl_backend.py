@@ -178,8 +178,12 @@ def test_a_drifting_scale_is_refused(ezkl_prover: EzklProver, tmp_path: Path) ->
 
 
 def test_what_is_no_model_cannot_be_laid_out(ezkl_prover: EzklProver, tmp_path: Path) -> None:
-    graph = replace(blocks.linear(index=2), onnx=b"not a model")
-    (rough,) = ezkl_prover.choose([graph], scale_bits=8, link=Link.PUBLIC, ranges=None)
+    whole = blocks.linear(index=2)
+    graph = replace(whole, onnx=b"not a model")
+    (rough,) = ezkl_prover.choose([whole], scale_bits=8, link=Link.PUBLIC, ranges=None)
+    with pytest.raises(LayoutFailed) as caught:
+        ezkl_prover.choose([graph], scale_bits=8, link=Link.PUBLIC, ranges=None)
+    assert caught.value.block == 2
     with pytest.raises(LayoutFailed) as caught:
         ezkl_prover.compile(graph, rough, tmp_path)
     assert caught.value.block == 2

@@ -130,6 +130,10 @@ class Prover(Protocol):
 
         `ranges` holds one entry a block, margins included; `None` before calibration, when
         generous parameters are chosen that are good for executing and estimating, not for keys.
+
+        Raises:
+            LayoutFailed: the back end cannot lay a block out.
+            OutOfRange: no circuit can hold a block's values.
         """
 
     def estimate(self, graph: BlockGraph, parameters: Parameters) -> Cost:
