@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -126,6 +127,22 @@ class Running:
         else:
             os.kill(self.pid, number)
 
+    def pause(self) -> None:
+        """Stop the command and its workers, which have groups of their own, where they are."""
+        self.signal(signal.SIGSTOP, group=True)
+        _wait_until_stopped(self.pid)
+        for worker in workers_of(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGSTOP)
+            _wait_until_stopped(worker)
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        for worker in workers_of(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGCONT)
+        self.signal(signal.SIGCONT, group=True)
+
     def kill(self, *, group: bool) -> Ended:
         """kill -9, of the main process alone or of its group."""
         self.signal(signal.SIGKILL, group=group)
@@ -142,6 +159,19 @@ class Running:
 def zkdps(*args: str | Path, **how: Any) -> Ended:
     """Run a command to its end."""
     return Running(args, **how).end()
+
+
+def _wait_until_stopped(pid: int) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return
+        if state in "TZ":
+            return
+        time.sleep(0.002)
+    raise AssertionError(f"process {pid} did not stop")
 
 
 def workers_of(pid: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 from tests.faults.commands import Running, assert_refused, listing, litter, zkdps
@@ -14,9 +13,9 @@ def test_two_builds_in_one_package(ground: Ground, tmp_path: Path) -> None:
     first = Running(ground.build(package))
     first.wait_for("started circuits/0")
     # Stopped, so that it surely works while the second tries.
-    first.signal(signal.SIGSTOP, group=True)
+    first.pause()
     assert_refused(zkdps(*ground.build(package)), "PackageBusy", 2, str(package))
-    first.signal(signal.SIGCONT, group=True)
+    first.resume()
     ended = first.end()
     assert ended.code == 0, ended
     assert (package / "model.zkvk").read_bytes() == ground.key
@@ -28,11 +27,11 @@ def test_two_proves_to_one_run(ground: Ground, tmp_path: Path) -> None:
     run.parent.mkdir()
     first = Running(ground.prove(run))
     first.wait_for("started block-1")
-    first.signal(signal.SIGSTOP, group=True)
+    first.pause()
     assert_refused(zkdps(*ground.prove(run)), "PackageBusy", 2, str(run))
     # Another run file of the same package is nobody's.
     assert zkdps(*ground.prove(run.with_name("other.zkrun"))).code == 0
-    first.signal(signal.SIGCONT, group=True)
+    first.resume()
     assert run_id_of(first.end()) == ground.run_id
     assert not litter(run.parent)
 
@@ -54,7 +53,7 @@ def test_a_refused_command_changes_nothing(ground: Ground, tmp_path: Path) -> No
     package = tmp_path / "PKG"
     first = Running(ground.build(package))
     first.wait_for("finished calibrated")
-    first.signal(signal.SIGSTOP, group=True)
+    first.pause()
     before = listing(package)
     assert_refused(zkdps(*ground.build(package)), "PackageBusy", 2)
     assert listing(package) == before
