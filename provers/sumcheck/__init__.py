@@ -1,0 +1,1 @@
+"""Transparent, hash-based proofs of blocks: sum-checks over committed integers."""
