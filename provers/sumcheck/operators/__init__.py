@@ -1,0 +1,1 @@
+"""Operators: each says once what it computes and which relations hold of it."""
