@@ -55,6 +55,7 @@ class MeasuredRanges:
                     "lookup_max": block.lookup_max,
                     "max_abs": block.max_abs,
                     "interior_max_abs": block.interior_max_abs,
+                    "interior": dict(block.interior),
                 }
                 for block in self.blocks
             ],
@@ -74,7 +75,9 @@ class MeasuredRanges:
                 item.integer(f"lookup_{end}", -_MAX_INTEGER, _MAX_INTEGER) for end in ("min", "max")
             )
             largest = (item.integer(f"{at}max_abs", 0, _MAX_INTEGER) for at in ("", "interior_"))
-            blocks.append(Ranges(low, high, *largest))
+            inside = item.object("interior")
+            interior = {name: inside.integer(name, 0, _MAX_INTEGER) for name in inside.names()}
+            blocks.append(Ranges(low, high, *largest, interior))
             item.done()
         link = fields.text("link")
         if link not in {known.value for known in Link}:
@@ -195,6 +198,7 @@ def with_margin(ranges: Ranges, margin: float) -> Ranges:
         lookup_max=math.ceil(max(0, ranges.lookup_max) * factor),
         max_abs=math.ceil(ranges.max_abs * factor),
         interior_max_abs=math.ceil(ranges.interior_max_abs * factor),
+        interior={name: math.ceil(most * factor) for name, most in ranges.interior.items()},
     )
 
 

@@ -5,35 +5,77 @@ Importing this package imports no back end; `load_prover` imports the one that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from zkdps.core.errors import UsageConflict
-from zkdps.core.prover import Prover
+from zkdps.core.prover import Prover, Strength
 from zkdps.core.srs import SrsKind
 from zkdps.provers.engine import Limits
 
-Factory = Callable[[Limits, Path, SrsKind | None], Prover]
-"""Takes the limits of back-end calls, the SRS cache directory, and the wanted kind of SRS."""
+SECURITY_LEVELS = ("100", "100-small", "128")
+"""Bits that the proofs of new keys are worth, where a back end leaves the choice; `small` trades
+time for shorter proofs.  The first is the default."""
 
 
-def _ezkl(limits: Limits, srs_cache: Path, srs_kind: SrsKind | None) -> Prover:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a back end is told when it is opened."""
+
+    limits: Limits
+    """Of back-end calls."""
+    srs_cache: Path
+    srs_kind: SrsKind | None = None
+    """Which SRS to make keys with; `None`: a ceremony's if the cache has one."""
+    security: str = SECURITY_LEVELS[0]
+    """One of `SECURITY_LEVELS`; says nothing about keys that exist."""
+    jobs: int = 1
+    """Worker processes at a time, where a back end can use several."""
+
+
+def _ezkl(setting: Setting) -> Prover:
     from zkdps.provers.ezkl.backend import EzklProver
 
-    return EzklProver(limits, srs_cache, srs_kind=srs_kind)
+    return EzklProver(setting.limits, setting.srs_cache, srs_kind=setting.srs_kind)
 
 
-PROVERS: Mapping[str, Factory] = {"ezkl": _ezkl}
+def _no_strength(materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
+    return None
+
+
+PROVERS: Mapping[str, Callable[[Setting], Prover]] = {"ezkl": _ezkl}
+
+_STRENGTHS: Mapping[str, Callable[[Sequence[Mapping[str, bytes]]], Strength | None]] = {}
 
 
 def load_prover(
-    name: str, limits: Limits, srs_cache: Path, srs_kind: SrsKind | None = None
+    name: str,
+    limits: Limits,
+    srs_cache: Path,
+    srs_kind: SrsKind | None = None,
+    *,
+    security: str = SECURITY_LEVELS[0],
+    jobs: int = 1,
 ) -> Prover:
-    """The back end of that name; without `srs_kind`, a ceremony's SRS if the cache has one.
+    """The back end of that name, with a `Setting` of these fields.
 
     Raises:
-        UsageConflict: there is none.
+        UsageConflict: there is none, or no such level of security.
     """
     if name not in PROVERS:
         raise UsageConflict(f"no prover {name!r}; there are: {', '.join(sorted(PROVERS))}")
-    return PROVERS[name](limits, srs_cache, srs_kind)
+    if security not in SECURITY_LEVELS:
+        raise UsageConflict(f"no security {security!r}; there are: {', '.join(SECURITY_LEVELS)}")
+    return PROVERS[name](Setting(limits, srs_cache, srs_kind, security, jobs))
+
+
+def strength_of(name: str, materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
+    """How much proofs under these blocks' key material are worth together; needs no back end.
+
+    `None` where that rests on assumptions that are not counted in bits, as with pairings.
+
+    Raises:
+        CheckFailed: check 2, the material is malformed.
+    """
+    return _STRENGTHS.get(name, _no_strength)(materials)

@@ -44,6 +44,10 @@ class EzklProver:
 
     name = "ezkl"
     needs_srs = True
+    dialect = "ezkl"
+    binds_run = False
+    checks_itself = True
+    jobs = 1
     links = (Link.POLYCOMMIT, Link.POSEIDON, Link.PUBLIC)
 
     def __init__(
@@ -233,8 +237,17 @@ class EzklProver:
         block, choice = circuit.graph.block.index, choice_of(circuit.parameters)
         witnesses.check_ranges(block, choice, trace.ranges, witnesses.has_lookups(settings))
 
-    def prove(self, circuit: Circuit, trace: Trace) -> tuple[Statement, Proof]:
-        """As the protocol.
+    def warm(self) -> None:
+        """As the protocol: each proof starts a process of its own, there is nothing to prepare."""
+
+    def statement(self, circuit: Circuit, trace: Trace) -> Statement:
+        """As the protocol: every commitment recomputed from its tensor, in Python."""
+        return self._statement_of(circuit, trace, self._keys.srs_of(circuit))
+
+    def prove(
+        self, circuit: Circuit, trace: Trace, context: bytes = b""
+    ) -> tuple[Statement, Proof]:
+        """As the protocol; ezkl's proofs take no context in.
 
         Raises:
             OutOfRange: the trace leaves the circuit's tables.
@@ -266,19 +279,29 @@ class EzklProver:
         file: srs.SrsFile,
     ) -> Statement:
         graph, link = circuit.graph, choice_of(circuit.parameters).link
-        specs, tensors = graph.inputs + graph.outputs, trace.inputs + trace.outputs
+        specs = graph.inputs + graph.outputs
         try:
             made = proofs.commitments_of(link, specs, transcript, instances, file.logrows)
         except (ValueError, IndexError) as error:
             raise ProverFailed(graph.block.index, "prove", str(error)) from error
-        size = max(spec.size for spec in specs)
-        basis = commitments.read_basis(file.path, file.logrows, size)
-        for spec, tensor, commitment in zip(specs, tensors, made, strict=True):
-            if commitment != self._auditor.commit_with(link, tensor, basis, graph.block.index):
+        executed = self._statement_of(circuit, trace, file)
+        expected = executed.inputs + executed.outputs
+        for spec, commitment, wanted in zip(specs, made, expected, strict=True):
+            if commitment != wanted:
                 reason = f"the proof commits to another value of {spec.name!r} than was executed"
                 raise ProverFailed(graph.block.index, "prove", reason)
-        count = len(graph.inputs)
-        return Statement(graph.block.index, tuple(made[:count]), tuple(made[count:]))
+        return executed
+
+    def _statement_of(self, circuit: Circuit, trace: Trace, file: srs.SrsFile) -> Statement:
+        graph, link = circuit.graph, choice_of(circuit.parameters).link
+        size = max(spec.size for spec in graph.inputs + graph.outputs)
+        basis = commitments.read_basis(file.path, file.logrows, size)
+        block = graph.block.index
+        inputs, outputs = (
+            tuple(self._auditor.commit_with(link, tensor, basis, block) for tensor in side)
+            for side in (trace.inputs, trace.outputs)
+        )
+        return Statement(block, inputs, outputs)
 
     # --- Auditing --------------------------------------------------------------------------------
 
@@ -294,11 +317,12 @@ class EzklProver:
         link: Link,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-    ) -> str:
+    ) -> Mapping[str, str]:
         """As the protocol; polynomial commitments depend on the number of rows."""
         try:
             logrows = check_settings(material["settings.json"], link, inputs, outputs)
-            return f"k = {logrows}" if link is Link.POLYCOMMIT else link.value
+            way = f"k = {logrows}" if link is Link.POLYCOMMIT else link.value
+            return {spec.name: way for spec in (*inputs, *outputs)}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckFailed(2, f"the key's settings are not its plan's: {error}") from error
 
@@ -308,6 +332,7 @@ class EzklProver:
         trust: Mapping[str, bytes],
         statement: Statement,
         proof: Proof,
+        context: bytes = b"",
     ) -> None:
         """As the protocol; see `auditor`."""
         self._auditor.verify(material, trust, statement, proof)

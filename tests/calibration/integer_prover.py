@@ -48,6 +48,13 @@ class IntegerProver:
         """There is nothing to fit."""
 
     needs_srs = False
+    dialect = "ezkl"
+    binds_run = False
+    checks_itself = True
+    jobs = 1
+
+    def warm(self) -> None:
+        """There is nothing to prepare."""
 
     def check_material(
         self,
@@ -55,9 +62,9 @@ class IntegerProver:
         link: Link,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-    ) -> str:
+    ) -> Mapping[str, str]:
         """It makes no keys."""
-        return "integers"
+        return {}
 
     def is_development(self, trust: Mapping[str, bytes]) -> bool:
         """It needs no SRS."""
@@ -119,13 +126,18 @@ class IntegerProver:
             index = circuit.graph.block.index
             raise OutOfRange(index, "a boundary value", (-limit, limit), got)
 
-    def prove(self, circuit: Circuit, trace: Trace) -> tuple[Statement, Proof]:
-        self.check_ranges(circuit, trace)
+    def statement(self, circuit: Circuit, trace: Trace) -> Statement:
         public = [
             tuple(Commitment(Link.PUBLIC, tensor.to_bytes()) for tensor in side)
             for side in (trace.inputs, trace.outputs)
         ]
-        return Statement(circuit.graph.block.index, *public), Proof(b"")
+        return Statement(circuit.graph.block.index, *public)
+
+    def prove(
+        self, circuit: Circuit, trace: Trace, context: bytes = b""
+    ) -> tuple[Statement, Proof]:
+        self.check_ranges(circuit, trace)
+        return self.statement(circuit, trace), Proof(b"")
 
     def commit(
         self, material: Mapping[str, bytes], link: Link, spec: TensorSpec, tensor: FixedTensor
@@ -138,6 +150,7 @@ class IntegerProver:
         trust: Mapping[str, bytes],
         statement: Statement,
         proof: Proof,
+        context: bytes = b"",
     ) -> None:
         model = onnx.load_from_string(material["block.onnx"])
         parameters = parse_canonical(material["parameters.json"], "parameters.json")

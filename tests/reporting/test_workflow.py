@@ -38,6 +38,7 @@ class StandIn:
 
     name = "ezkl"
     needs_srs = True
+    jobs = 1
 
     def __init__(self, kind: SrsKind) -> None:
         self._kind = kind
@@ -45,8 +46,12 @@ class StandIn:
     def is_development(self, trust: Mapping[str, bytes]) -> bool:
         return self._kind is SrsKind.DEVELOPMENT
 
-    def check_material(self, *anything: object) -> None:
+    def check_material(self, *anything: object) -> Mapping[str, str]:
         """Whatever the key holds."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def verify(
         self,
@@ -54,6 +59,7 @@ class StandIn:
         trust: Mapping[str, bytes],
         statement: Statement,
         proof: Proof,
+        context: bytes = b"",
     ) -> None:
         if proof.data != b"proof %d" % statement.block:
             raise CheckFailed(5, "the proof does not verify", block=statement.block)

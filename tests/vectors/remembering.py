@@ -27,12 +27,13 @@ class _Remembering:
         trust: Mapping[str, bytes],
         statement: Statement,
         proof: Proof,
+        context: bytes = b"",
     ) -> None:
         """As the protocol: a verdict is a function of exactly these bytes."""
-        name = _digest(material, trust, statement, proof)
+        name = _digest(material, trust, statement, proof, context)
         if name not in self._said:
             try:
-                self._prover.verify(material, trust, statement, proof)
+                self._prover.verify(material, trust, statement, proof, context)
                 self._said[name] = None
             except CheckFailed as error:
                 self._said[name] = error
@@ -47,7 +48,12 @@ def remembering(prover: Prover) -> Prover:
 
 
 def _digest(
-    material: Mapping[str, bytes], trust: Mapping[str, bytes], statement: Statement, proof: Proof
+    material: Mapping[str, bytes],
+    trust: Mapping[str, bytes],
+    statement: Statement,
+    proof: Proof,
+    context: bytes,
 ) -> bytes:
-    record = repr((sorted(material.items()), sorted(trust.items()), statement, proof.data))
+    members = sorted(material.items()), sorted(trust.items())
+    record = repr((*members, statement, proof.data, context))
     return hashlib.sha256(record.encode()).digest()

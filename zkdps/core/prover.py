@@ -8,7 +8,7 @@ caller owns; `Circuit` and `Keys` are handles to them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,9 @@ class BlockGraph:
     outputs: tuple[TensorSpec, ...]
 
 
+INTERIOR_BITS = 24
+"""Magnitudes in `Ranges.interior` are counted in steps of 2**-24."""
+
 INSIDE = "a value inside"
 """What an `OutOfRange` says of a value that crosses no boundary."""
 
@@ -49,6 +52,9 @@ class Ranges:
     """Largest magnitude among inputs and outputs."""
     interior_max_abs: int = 0
     """Largest magnitude inside that a circuit is known to have been too small for."""
+    interior: Mapping[str, int] = field(default_factory=dict)
+    """Largest magnitude of each named quantity inside, in steps of 2**-`INTERIOR_BITS`; empty where
+    a back end has no use for it."""
 
     def hull(self, other: Ranges) -> Ranges:
         """The ranges of both."""
@@ -57,6 +63,10 @@ class Ranges:
             max(self.lookup_max, other.lookup_max),
             max(self.max_abs, other.max_abs),
             max(self.interior_max_abs, other.interior_max_abs),
+            {
+                name: max(self.interior.get(name, 0), other.interior.get(name, 0))
+                for name in sorted({*self.interior, *other.interior})
+            },
         )
 
 
@@ -82,6 +92,21 @@ class Trace:
     """What `prove` needs, as the back end encodes it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """What stands behind the proofs under a key, as far as it is counted in bits."""
+
+    bits: float
+    """Nobody makes a false run verify with a chance above 2**-bits, all blocks together."""
+    steps: Mapping[str, float]
+    """Step of the argument to its bits, the weakest block's."""
+    is_zero_knowledge: bool
+
+    def __str__(self) -> str:
+        hides = "" if self.is_zero_knowledge else ", not zero-knowledge"
+        return f"{self.bits:.1f} bits of soundness{hides}"
+
+
 class Prover(Protocol):
     """A back end.  Methods raise `CircuitError`, `SetupError` or `ProofError`, nothing foreign."""
 
@@ -96,6 +121,25 @@ class Prover(Protocol):
     @property
     def links(self) -> tuple[Link, ...]:
         """Commitment schemes it offers, the default first."""
+
+    @property
+    def dialect(self) -> str:
+        """Which rewriting of models it wants, by the name that `circuits.prepare` knows."""
+
+    @property
+    def binds_run(self) -> bool:
+        """Whether statements are known before proving, and each proof is bound to its run's id."""
+
+    @property
+    def checks_itself(self) -> bool:
+        """Whether a proof should be verified by who made it before it is handed out."""
+
+    @property
+    def jobs(self) -> int:
+        """How many calls of `prove`, or of `verify`, it serves at a time, from threads."""
+
+    def warm(self) -> None:
+        """Start what `prove` will need, if that takes a while, and do not wait for it."""
 
     @property
     def is_fitted(self) -> bool:
@@ -178,8 +222,17 @@ class Prover(Protocol):
     def check_ranges(self, circuit: Circuit, trace: Trace) -> None:
         """Raise `OutOfRange` where proving this trace would not end in a valid proof."""
 
-    def prove(self, circuit: Circuit, trace: Trace) -> tuple[Statement, Proof]:
-        """Prove one trace; the statement's commitments are taken from the proof."""
+    def statement(self, circuit: Circuit, trace: Trace) -> Statement:
+        """What a proof of this trace will say, without proving it."""
+
+    def prove(
+        self, circuit: Circuit, trace: Trace, context: bytes = b""
+    ) -> tuple[Statement, Proof]:
+        """Prove one trace.
+
+        `context` says in which run and block the proof stands (`core.run.proof_context`); where
+        `binds_run`, the proof verifies with the same context only, else it is ignored.
+        """
 
     def commit(
         self, material: Mapping[str, bytes], link: Link, spec: TensorSpec, tensor: FixedTensor
@@ -192,11 +245,12 @@ class Prover(Protocol):
         link: Link,
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
-    ) -> str:
+    ) -> Mapping[str, str]:
         """Return if a block's key material is about these tensors, and within bounds.
 
-        A proof says nothing about shapes and scales: without this a key could name any.  The text
-        returned names the way in which the block commits to tensors; linked blocks must agree.
+        A proof says nothing about shapes and scales: without this a key could name any.  Returned
+        is, for each tensor by name, how the block commits to it, and to what range of integers
+        where that is checked; all blocks must agree.
 
         Raises:
             CheckFailed: check 2, the key contradicts itself.
@@ -208,8 +262,11 @@ class Prover(Protocol):
         trust: Mapping[str, bytes],
         statement: Statement,
         proof: Proof,
+        context: bytes = b"",
     ) -> None:
         """Return silently if the proof proves the statement under the key material.
+
+        `context` is the one that it was proved with, where the back end `binds_run`.
 
         Raises:
             CheckFailed: check 5, it does not.

@@ -7,8 +7,8 @@ Proof bytes are random and are not part of it; the statements that they prove ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from zkdps.core.canonical import Json, canonical_json, digest_of, sha256_hex
 from zkdps.core.fixed_point import FixedTensor
@@ -37,12 +37,8 @@ class Run:
 
     def claims(self) -> dict[str, Json]:
         """What the run id is a digest of."""
-        return {
-            "key_digest": self.key_digest,
-            "statements": [statement_record(receipt.statement) for receipt in self.receipts],
-            "inputs": dict(self.input_digests),
-            "outputs": dict(self.output_digests),
-        }
+        statements = [receipt.statement for receipt in self.receipts]
+        return _claims(self.key_digest, statements, self.input_digests, self.output_digests)
 
     @property
     def computed_id(self) -> str:
@@ -98,18 +94,44 @@ def make_run(
         key_digest=key_digest,
         run_id="",
         receipts=receipts,
-        input_digests={name: tensor.sha256 for name, tensor in inputs.items()},
-        output_digests={name: tensor.sha256 for name, tensor in outputs.items()},
+        input_digests=_digests(inputs),
+        output_digests=_digests(outputs),
         tensors={name: tensor.to_bytes() for name, tensor in both.items()} if with_tensors else {},
     )
-    return Run(
-        key_digest=run.key_digest,
-        run_id=run.computed_id,
-        receipts=run.receipts,
-        input_digests=run.input_digests,
-        output_digests=run.output_digests,
-        tensors=run.tensors,
-    )
+    return replace(run, run_id=run.computed_id)
+
+
+def run_id_of(
+    key_digest: str,
+    statements: Sequence[Statement],
+    inputs: Mapping[str, FixedTensor],
+    outputs: Mapping[str, FixedTensor],
+) -> str:
+    """The id that `make_run` will give to the run with these statements, known before proofs."""
+    return digest_of(_claims(key_digest, statements, _digests(inputs), _digests(outputs)))
+
+
+def proof_context(run_id: str, block: int) -> bytes:
+    """What binds a proof to its place, for back ends that take such a thing into their proofs."""
+    return canonical_json({"run": run_id, "block": block})
+
+
+def _claims(
+    key_digest: str,
+    statements: Sequence[Statement],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+) -> dict[str, Json]:
+    return {
+        "key_digest": key_digest,
+        "statements": [statement_record(statement) for statement in statements],
+        "inputs": dict(inputs),
+        "outputs": dict(outputs),
+    }
+
+
+def _digests(tensors: Mapping[str, FixedTensor]) -> dict[str, str]:
+    return {name: tensor.sha256 for name, tensor in tensors.items()}
 
 
 def statement_record(statement: Statement) -> dict[str, Json]:

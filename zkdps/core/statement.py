@@ -13,6 +13,9 @@ class Link(StrEnum):
     """KZG commitment of the integers as evaluations; 64-byte points x ‖ y, big-endian, BN254 G1."""
     POSEIDON = "poseidon"
     """Poseidon hash of the integers as BN254 scalars; 32 bytes, big-endian."""
+    MERKLE = "merkle"
+    """Root of a hash-based polynomial commitment to the integers (`docs/sumcheck.md` §3); 32
+    bytes."""
     PUBLIC = "public"
     """The integers themselves: row-major little-endian int64."""
 

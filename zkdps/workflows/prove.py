@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, parse_canonical
@@ -16,14 +17,21 @@ from zkdps.core.errors import BoundaryMismatch, UsageConflict
 from zkdps.core.fields import Fields
 from zkdps.core.fixed_point import FixedTensor, quantise
 from zkdps.core.parse_run import read_statement, read_usage
-from zkdps.core.prover import Circuit, Prover, Trace
-from zkdps.core.run import make_run, statement_record, usage_record
-from zkdps.core.statement import Proof, Receipt
+from zkdps.core.prover import Circuit, Prover, Ranges, Trace
+from zkdps.core.run import (
+    make_run,
+    proof_context,
+    run_id_of,
+    statement_record,
+    usage_record,
+)
+from zkdps.core.statement import Proof, Receipt, Statement
 from zkdps.workflows.archive import write_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import Package, open_package
 from zkdps.workflows.reports import Machine, ProveReport
+from zkdps.workflows.side_by_side import as_finished
 from zkdps.workflows.steps import Steps
 from zkdps.workflows.storage import exclusive, make_folder, read_bytes, storing, write_bytes
 from zkdps.workflows.tensor_files import read_tensors
@@ -39,6 +47,7 @@ def prove(
     run: Path,
     *,
     with_tensors: bool = False,
+    self_check: bool = False,
     machine: Machine,
     observer: Observer | None = None,
 ) -> ProveReport:
@@ -49,6 +58,7 @@ def prove(
         inputs: an npz with one array per model input, of the input's shape.
         run: the run file to write.
         with_tensors: carry the input's and output's integers in the run.
+        self_check: verify each proof before it is handed out, also where the back end has no need.
         machine: where provers run, and what they may take.
         observer: hears of each block.
 
@@ -60,7 +70,9 @@ def prove(
     """
     opened = open_package(package)
     with open_prover(opened.key.prover, machine) as prover:
-        return _prove_one(opened, prover, inputs, run, with_tensors, observer or Silent())
+        return _prove_one(
+            opened, prover, inputs, run, with_tensors, self_check, observer or Silent()
+        )
 
 
 def prove_many(
@@ -69,6 +81,7 @@ def prove_many(
     runs_dir: Path,
     *,
     with_tensors: bool = False,
+    self_check: bool = False,
     machine: Machine,
     observer: Observer | None = None,
 ) -> tuple[ProveReport, ...]:
@@ -90,6 +103,7 @@ def prove_many(
                 file,
                 runs_dir / f"{file.stem}.zkrun",
                 with_tensors,
+                self_check,
                 observer or Silent(),
             )
             for file in files
@@ -102,11 +116,13 @@ def _prove_one(
     inputs: Path,
     run_path: Path,
     with_tensors: bool,
+    self_check: bool,
     observer: Observer,
 ) -> ProveReport:
     plan = package.key.plan
     specs = plan.specs
     arrays = read_tensors(inputs, plan.inputs)
+    prover.warm()
     known = {name: quantise(arrays[name], specs[name]) for name in plan.inputs}
     given = dict(known)
     partial = run_path.with_name(run_path.name + ".partial")
@@ -117,9 +133,7 @@ def _prove_one(
         executed = _execute(package, prover, circuits, given, steps, observer)
         for circuit in circuits:
             known.update(_named(circuit, read_outputs(_of(executed, circuit), circuit)))
-        receipts = tuple(
-            _prove_block(package, prover, circuit, known, executed, steps) for circuit in circuits
-        )
+        receipts = _Proving(package, prover, known, executed, steps, self_check).run(circuits)
         run = make_run(
             package.key.digest,
             receipts,
@@ -172,35 +186,102 @@ def _named(circuit: Circuit, outputs: Sequence[FixedTensor]) -> dict[str, FixedT
     return dict(zip(circuit.graph.block.outputs, outputs, strict=True))
 
 
-def _prove_block(
-    package: Package,
-    prover: Prover,
-    circuit: Circuit,
-    known: Mapping[str, FixedTensor],
-    executed: Path,
-    steps: Steps,
-) -> Receipt:
-    block = circuit.graph.block
-    tensors = tuple(known[name] for name in block.inputs)
+class _Proving:
+    """The proofs of one run, which share these values."""
 
-    def make(folder: Path) -> None:
-        trace = read_trace(_of(executed, circuit), circuit, tensors)
-        with package.explaining(circuit):
-            statement, proof = prover.prove(circuit, trace)
-            # A proof that would not verify must not be handed out.
-            material = package.key.blocks[block.index].material
-            prover.verify(material, package.key.trust, statement, proof)
-        record: Json = {**statement_record(statement), "usage": usage_record(proof.usage)}
-        write_bytes(folder / "receipt.json", canonical_json(record))
-        write_bytes(folder / "proof.bin", proof.data)
+    def __init__(
+        self,
+        package: Package,
+        prover: Prover,
+        known: Mapping[str, FixedTensor],
+        executed: Path,
+        steps: Steps,
+        self_check: bool,
+    ) -> None:
+        self._package = package
+        self._prover = prover
+        self._known = known
+        self._executed = executed
+        self._steps = steps
+        self._self_check = self_check or prover.checks_itself
 
-    inputs: Json = {
-        "key_digest": package.key.digest,
-        "block": block.index,
-        "inputs": [tensor.sha256 for tensor in tensors],
-    }
-    folder = steps.run(f"block-{block.index}", inputs, make)
-    return _read_receipt(folder)
+    def run(self, circuits: Sequence[Circuit]) -> tuple[Receipt, ...]:
+        """A receipt for each block; those on disk from before are kept."""
+        run_id = self._run_id(circuits) if self._prover.binds_run else None
+        inputs = {circuit.graph.block.index: self._inputs(circuit, run_id) for circuit in circuits}
+
+        def name(circuit: Circuit) -> str:
+            return f"block-{circuit.graph.block.index}"
+
+        def work(circuit: Circuit) -> tuple[Statement, Proof]:
+            context = b"" if run_id is None else proof_context(run_id, circuit.graph.block.index)
+            return self._proved(circuit, context)
+
+        missing = []
+        for circuit in circuits:
+            wanted = inputs[circuit.graph.block.index]
+            if self._steps.is_done(name(circuit), wanted):
+                self._steps.run(name(circuit), wanted, _nothing)
+            else:
+                missing.append(circuit)
+        with closing(as_finished(self._prover, work, missing)) as finished:
+            for circuit, wait in finished:
+                self._steps.run(
+                    name(circuit),
+                    inputs[circuit.graph.block.index],
+                    lambda folder, wait=wait: _write_receipt(folder, *wait()),  # type: ignore[misc]
+                )
+        return tuple(_read_receipt(self._steps.folder(name(circuit))) for circuit in circuits)
+
+    def _tensors(self, names: Sequence[str]) -> tuple[FixedTensor, ...]:
+        return tuple(self._known[name] for name in names)
+
+    def _inputs(self, circuit: Circuit, run_id: str | None) -> Json:
+        block = circuit.graph.block
+        record: dict[str, Json] = {
+            "key_digest": self._package.key.digest,
+            "block": block.index,
+            "inputs": [tensor.sha256 for tensor in self._tensors(block.inputs)],
+        }
+        return record if run_id is None else {**record, "run": run_id}
+
+    def _run_id(self, circuits: Sequence[Circuit]) -> str:
+        plan, statements = self._package.key.plan, []
+        for circuit in circuits:
+            block = circuit.graph.block
+            # A statement is about what crosses the boundaries: no witness is needed.
+            ends = Trace(
+                self._tensors(block.inputs), self._tensors(block.outputs), Ranges(0, 0, 0), b""
+            )
+            with self._package.explaining(circuit):
+                statements.append(self._prover.statement(circuit, ends))
+        inputs, outputs = (
+            {name: self._known[name] for name in side} for side in (plan.inputs, plan.outputs)
+        )
+        return run_id_of(self._package.key.digest, statements, inputs, outputs)
+
+    def _proved(self, circuit: Circuit, context: bytes) -> tuple[Statement, Proof]:
+        block = circuit.graph.block
+        tensors = self._tensors(block.inputs)
+        trace = read_trace(_of(self._executed, circuit), circuit, tensors)
+        with self._package.explaining(circuit):
+            statement, proof = self._prover.prove(circuit, trace, context)
+            if self._self_check:
+                # A proof that would not verify must not be handed out.
+                key = self._package.key
+                material = key.blocks[block.index].material
+                self._prover.verify(material, key.trust, statement, proof, context)
+        return statement, proof
+
+
+def _nothing(folder: Path) -> None:
+    """For steps that are done."""
+
+
+def _write_receipt(folder: Path, statement: Statement, proof: Proof) -> None:
+    record: Json = {**statement_record(statement), "usage": usage_record(proof.usage)}
+    write_bytes(folder / "receipt.json", canonical_json(record))
+    write_bytes(folder / "proof.bin", proof.data)
 
 
 def _read_receipt(folder: Path) -> Receipt:

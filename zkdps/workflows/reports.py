@@ -31,6 +31,8 @@ class Machine:
     """Limit of each back-end call."""
     memory_bytes: int | None = None
     """Limit of each prover process; `None` leaves it to the operating system."""
+    jobs: int | None = None
+    """Worker processes at a time, where a back end can use several; `None`: as many as cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Steps:
         self._position += 1
         wanted = digest_of(inputs)
         folder = self._root / name
-        if self._is_done(name, wanted, folder):
+        if self.is_done(name, inputs):
             self._observer.reused(name, self._position, self._total)
             return folder
         self._observer.started(name, self._position, self._total)
@@ -76,6 +76,10 @@ class Steps:
         self._observer.finished(name, self._position, self._total)
         return folder
 
+    def folder(self, name: str) -> Path:
+        """Where the step's result lies, once it is done."""
+        return self._root / name
+
     @contextmanager
     def _scratch(self, name: str) -> Iterator[Path]:
         place = self._root / ".scratch"
@@ -85,11 +89,12 @@ class Steps:
             # Frees the disk after a failure too: what a step left unfinished is of no use.
             shutil.rmtree(place, ignore_errors=True)
 
-    def _is_done(self, name: str, wanted: str, folder: Path) -> bool:
+    def is_done(self, name: str, inputs: Json) -> bool:
+        """Whether `run` would find the step's result there."""
         found = _record(self._root, name)
-        if found is None or found.get("inputs_sha256") != wanted:
+        if found is None or found.get("inputs_sha256") != digest_of(inputs):
             return False
-        return _changed(found, folder) is None
+        return _changed(found, self._root / name) is None
 
 
 def damage(root: Path, name: str) -> str | None:

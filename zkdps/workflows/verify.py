@@ -7,6 +7,7 @@ onnxruntime.  The checks themselves are pure and live in `zkdps.core.checks`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,15 @@ from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import TensorSpec
 from zkdps.core.policy import Policy
 from zkdps.core.prover import Prover
-from zkdps.core.run import Run
-from zkdps.core.statement import Commitment, Coverage
-from zkdps.provers import PROVERS
+from zkdps.core.run import Run, proof_context
+from zkdps.core.statement import Commitment, Coverage, Receipt
+from zkdps.provers import PROVERS, strength_of
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.reports import BlockVerdict, Machine, Verdict
+from zkdps.workflows.side_by_side import in_order
 from zkdps.workflows.tensor_files import read_tensors
 
 
@@ -174,10 +176,10 @@ def check_material(key: ModelKey, prover: Prover) -> None:
         CheckFailed: check 2, naming the block.
     """
     specs = key.plan.specs
-    groups: dict[str, int] = {}
+    ways: dict[str, str] = {}
     for block, recorded in zip(key.plan.blocks, key.blocks, strict=True):
         try:
-            group = prover.check_material(
+            found = prover.check_material(
                 recorded.material,
                 key.link,
                 [specs[name] for name in block.inputs],
@@ -185,16 +187,17 @@ def check_material(key: ModelKey, prover: Prover) -> None:
             )
         except CheckFailed as error:
             raise replace(error, block=block.index) from error
-        groups.setdefault(group, block.index)
-    if len(groups) > 1:
-        # Equal commitments would not mean equal tensors.
-        raise CheckFailed(
-            2,
-            "the key's blocks commit to tensors in different ways",
-            block=max(groups.values()),
-            expected=next(iter(groups)),
-            got=list(groups)[-1],
-        )
+        for name, way in found.items():
+            if ways.setdefault(name, way) != way:
+                # Equal commitments would not mean equal tensors.
+                raise CheckFailed(
+                    2,
+                    "the key's blocks commit to tensors in different ways",
+                    block=block.index,
+                    tensor=name,
+                    expected=ways[name],
+                    got=way,
+                )
 
 
 def _check_proofs(
@@ -203,23 +206,33 @@ def _check_proofs(
     if policy.independent:
         independent.check_available(key)
     total = len(run.receipts)
-    for position, receipt in enumerate(run.receipts, start=1):
-        step = f"verify block {receipt.statement.block}"
-        observer.started(step, position, total)
-        material = key.blocks[receipt.statement.block].material
-        try:
-            prover.verify(material, key.trust, receipt.statement, receipt.proof)
-        except CheckFailed as error:
-            if policy.independent:
-                raise independent.explain_rejection(key, receipt, error) from error
-            raise
-        observer.finished(step, position, total)
+
+    def judge(receipt: Receipt) -> None:
+        statement = receipt.statement
+        context = proof_context(run.run_id, statement.block)
+        material = key.blocks[statement.block].material
+        prover.verify(material, key.trust, statement, receipt.proof, context)
+
+    with closing(in_order(prover, judge, run.receipts)) as judged:
+        for position, (receipt, wait) in enumerate(zip(run.receipts, judged, strict=True), start=1):
+            step = f"verify block {receipt.statement.block}"
+            observer.started(step, position, total)
+            try:
+                wait()
+            except CheckFailed as error:
+                if policy.independent:
+                    raise independent.explain_rejection(key, receipt, error) from error
+                raise
+            observer.finished(step, position, total)
+    strength = strength_of(key.prover, [block.material for block in key.blocks])
+    worth = "" if strength is None else f"; {strength}"
     if not policy.independent:
-        return checks.Outcome(5, checks.Status.PASSED, f"{total} proofs, verified by {prover.name}")
+        detail = f"{total} proofs, verified by {prover.name}{worth}"
+        return checks.Outcome(5, checks.Status.PASSED, detail)
     observer.started("verify independently", 1, 1)
     independent.verify_again(key, run)
     observer.finished("verify independently", 1, 1)
-    detail = f"{total} proofs, verified by {prover.name} and by the reference verifier"
+    detail = f"{total} proofs, verified by {prover.name} and by the reference verifier{worth}"
     return checks.Outcome(5, checks.Status.PASSED, detail)
 
 
