@@ -22,6 +22,7 @@ import numpy as np
 
 from zkdps.core.errors import LayoutFailed
 from zkdps.provers.sumcheck.bounds import BoundsTable
+from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
 from zkdps.provers.sumcheck.program import Width, Widths
 from zkdps.provers.sumcheck.requantise import check_range, requantise
@@ -40,7 +41,7 @@ from zkdps.provers.sumcheck.system import (
     View,
 )
 from zkdps.provers.sumcheck.views import common_factors, factors_of
-from zkdps.provers.sumcheck.wires import Wire
+from zkdps.provers.sumcheck.wires import Wire, whole
 
 Terms = Sequence[tuple[int, tuple[int, ...]]]
 """(coefficient, forms) of each term of a relation."""
@@ -109,7 +110,8 @@ class Builder:
                 merged = common_factors(cuts.get(letter, (size,)), found)
                 if merged is None:
                     what = f"dimension {letter} of {cuts[letter]} and of {found}"
-                    raise self.failed(f"{names_of(wire)}: {what} cannot be labelled together")
+                    names = sorted({part.value for part in wire.parts})
+                    raise self.failed(f"reading {names}: {what} cannot be labelled together")
                 cuts[letter] = merged
         flat = iter(self.labels(*(size for sizes in cuts.values() for size in sizes)))
         return {letter: tuple(next(flat) for _ in sizes) for letter, sizes in cuts.items()}
@@ -121,6 +123,10 @@ class Builder:
             LayoutFailed: the labels cannot express it.
         """
         return operand_of(self, wire, tuple(axes[letter] for letter in letters))
+
+    def extent(self, axis: Axis) -> int:
+        """Size of a dimension."""
+        return math.prod(self.labels_made[label].size for label in axis)
 
     # --- tensors --------------------------------------------------------------------------------
 
@@ -160,9 +166,7 @@ class Builder:
             self.step((name,), lambda values: (compute(values),))
         return self.positions[name]
 
-    def step(
-        self, names: Sequence[str], compute: Callable[[Integers], Sequence[Int64s]]
-    ) -> None:
+    def step(self, names: Sequence[str], compute: Callable[[Integers], Sequence[Int64s]]) -> None:
         """Compute several arrays at once, in any shape; names that no tensor has may be among them."""
         self.steps.append(Step(tuple(names), compute))
 
@@ -172,17 +176,20 @@ class Builder:
         width = Width(scale_bits, low, high)
         self.commit(name, integers.shape, width, Bound.WEIGHT, holder=Holder.WEIGHTS)
         self.weights[name] = integers
-        return whole_of(name, integers.shape)
+        return whole(name, integers.shape)
 
     # --- relations and look-ups -----------------------------------------------------------------
 
-    def form(self, *parts: Operand | tuple[int, Operand], constant: int = 0, labels: Axis = ()) -> int:
+    def form(
+        self, *parts: Operand | tuple[int, Operand], constant: int = 0, labels: Axis = ()
+    ) -> int:
         """constant + sum of coefficient * operand, over all labels of the operands and `labels`.
 
         Returns:
             Its position; equal forms are one.
         """
-        return self.place(*pieces_of(parts), constant=constant, labels=labels)
+        used, views = pieces_of(parts)
+        return self.place(used, views, constant=constant, labels=labels)
 
     def place(
         self,
@@ -194,7 +201,10 @@ class Builder:
     ) -> int:
         """A form of views; over `labels` if given, else over the labels used, in their order."""
         made = Form(labels or used, constant, views)
-        return self._forms.setdefault(made, self._append(self.forms, made, made in self._forms))
+        if made not in self._forms:
+            self._forms[made] = len(self.forms)
+            self.forms.append(made)
+        return self._forms[made]
 
     def relation(self, name: str, labels: Axis, terms: Terms) -> None:
         """For all values of `labels`: the terms, summed over their other labels, add up to 0."""
@@ -207,7 +217,7 @@ class Builder:
         key = (low, rows, content)
         if key not in self._tables:
             position = len(self.tables)
-            width = Width(0, 0, 0)
+            width = Width(0, 0, P - 1)
             counts = self.commit(f"count.{position + 1}.{name}", (rows,), width, Bound.MULTIPLICITY)
             held = None if values is None else np.asarray(values).astype(np.int32)
             self.tables.append(Table(name, position + 1, low, rows, held, counts))
@@ -264,9 +274,7 @@ class Builder:
         Raises:
             LayoutFailed: rule U or Z does not hold.
         """
-        requantise(
-            self, name, axes, letters, terms, scale_bits, magnitude, accumulate, holder
-        )
+        requantise(self, name, axes, letters, terms, scale_bits, magnitude, accumulate, holder)
 
     def prove_bounds(
         self, relation: str, *, count: int, shift: int, magnitude: int, decomposed: int
