@@ -115,7 +115,7 @@ def demo_command(name: str, folder: Path | None, machine: Machine, voice: Voice)
     help="Measure this machine with two probe circuits first, unless that was done before.",
 )
 @options.link
-@options.prover
+@options.proving_with
 @options.on_machine
 @options.watched
 def plan_command(model: Path, list_tensors: bool, voice: Voice, **asked: Any) -> None:
@@ -127,6 +127,7 @@ def plan_command(model: Path, list_tensors: bool, voice: Voice, **asked: Any) ->
       zkdps plan model.onnx --blocks 4 --shape tokens=1,128
       zkdps plan model.onnx --list-tensors
       zkdps plan model.onnx --cut /conv1/Relu_output_0
+      zkdps plan model.onnx --prover sumcheck --blocks 6
     """
     settle(unreadable(model))
     from zkdps.workflows import plan as work
@@ -155,7 +156,7 @@ def plan_command(model: Path, list_tensors: bool, voice: Voice, **asked: Any) ->
     show_default=True,
     help="Room beyond the ranges seen in calibration.",
 )
-@options.prover
+@options.proving_with
 @options.srs_kind
 @options.on_machine
 @options.watched
@@ -166,6 +167,7 @@ def build_command(model: Path, data: Path, package: Path, voice: Voice, **asked:
     Examples:
       zkdps build model.onnx --data calib.npz -o PKG
       zkdps build model.onnx --data calib.h5 -o PKG --blocks 4 --target-error 0.01
+      zkdps build model.onnx --data calib.npz -o PKG --prover sumcheck --scale 12
     """
     wanted = {"--scale": asked["scale_bits"], "--target-error": asked["target_error"]}
     settle(unreadable(model), unreadable(data), clash(wanted, "the error decides the scale"))
@@ -189,8 +191,10 @@ def build_command(model: Path, data: Path, package: Path, voice: Voice, **asked:
 )
 @option("--output-file", type=PATH, help="Write the dequantised outputs here, as npz.")
 @option("--with-tensors", is_flag=True, help="Carry input and output integers in the run.")
+@option("--self-check", is_flag=True, help="Verify each proof; with ezkl that is always done.")
 @options.max_ram
 @options.on_machine
+@options.side_by_side
 @options.watched
 def prove_command(
     package: Path,
@@ -209,6 +213,7 @@ def prove_command(
     Examples:
       zkdps prove PKG --input x.npz -o run.zkrun --output-file y.npz
       zkdps prove PKG --inputs-dir inputs -o runs
+      zkdps prove PKG --input x.npz -o run.zkrun --jobs 4
     """
     sources = {"--input": inputs, "--inputs-dir": inputs_dir}
     single = {"--inputs-dir": inputs_dir, "--output-file": output_file}
@@ -243,6 +248,7 @@ def prove_command(
 @option("--output", "outputs", type=PATH, help="The output that was claimed, as npz (check 8).")
 @options.demanding
 @options.on_machine
+@options.side_by_side
 @options.watched
 def verify_command(run: Path, key: Path, voice: Voice, **asked: Any) -> None:
     """Check a run, offline.  Exit code 0 if and only if every check holds.
@@ -271,6 +277,7 @@ def verify_command(run: Path, key: Path, voice: Voice, **asked: Any) -> None:
 @option("--output", "outputs", type=PATH, help="The output that was claimed, as npz (check 8).")
 @options.demanding
 @options.on_machine
+@options.side_by_side
 @options.watched
 @click.pass_context
 def report_command(

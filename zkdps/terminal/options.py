@@ -6,6 +6,7 @@ what contradicts itself in them is noted, and raised by the command's `settle` w
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
@@ -83,12 +84,9 @@ def parsed_by(
 link = option(
     "--link",
     type=click.Choice([kind.value for kind in Link]),
-    default=Link.POLYCOMMIT.value,
-    show_default=True,
     callback=parsed_by(Link),
-    help="How boundaries are committed to.",
+    help="How boundaries are committed to.  [default: polycommit with ezkl, merkle with sumcheck]",
 )
-prover = option("--prover", default="ezkl", show_default=True, metavar="NAME", help="The back end.")
 srs_kind = option(
     "--srs",
     "srs_kind",
@@ -123,6 +121,49 @@ def watched(command: Command) -> Command:
     @functools.wraps(command)
     def gather(*, as_json: bool, quiet: bool, **rest: Any) -> None:
         command(voice=Voice(as_json, quiet), **rest)
+
+    return gather
+
+
+def proving_with(command: Command) -> Command:
+    """Adds what chooses a back end; the command gets `prover`, `for_contracts` and `security`."""
+    for decorate in (
+        option(
+            "--security",
+            type=click.Choice(["100", "100-small", "128"]),
+            default="100",
+            show_default=True,
+            help="Bits of soundness with sumcheck; `small` is slower, with shorter proofs.",
+        ),
+        option(
+            "--for-contracts",
+            is_flag=True,
+            help="Contracts will verify the proofs: `auto` then means ezkl.",
+        ),
+        option(
+            "--prover",
+            type=click.Choice(["ezkl", "sumcheck", "auto"]),
+            default="ezkl",
+            show_default=True,
+            help="The back end; `auto` says what it chose and why.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def side_by_side(command: Command) -> Command:
+    """Adds `--jobs` to a command that has `machine`: put it below `on_machine`."""
+
+    @option(
+        "--jobs",
+        type=click.IntRange(min=1, max=1024),
+        metavar="N",
+        help="Worker processes at a time, with sumcheck.  [default: as many as cores]",
+    )
+    @functools.wraps(command)
+    def gather(*, jobs: int | None, machine: Any, **rest: Any) -> None:
+        command(machine=dataclasses.replace(machine, jobs=jobs), **rest)
 
     return gather
 

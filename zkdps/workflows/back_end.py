@@ -1,4 +1,4 @@
-"""Open a back end by name, and close its worker processes whatever happens."""
+"""Open a back end by name, and close its worker processes whatever happens; choose one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zkdps.core.errors import UsageConflict
 from zkdps.core.prover import Prover
 from zkdps.core.srs import SrsKind
+from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS, load_prover
 from zkdps.provers.engine import Limits
 from zkdps.workflows.reports import Machine
+
+AUTO = "auto"
+CONTRACT_PROVER = "ezkl"
+FAST_PROVER = "sumcheck"
 
 
 @contextmanager
@@ -34,6 +40,42 @@ def open_prover(
         yield prover
     finally:
         prover.close()
+
+
+def choose_prover(asked: str, link: Link | None, for_contracts: bool) -> tuple[str, str]:
+    """The back end that `asked`, a name or `auto`, stands for, and why.
+
+    Contracts verify proofs of ezkl only; all else goes to the fast one.
+
+    Raises:
+        UsageConflict: contracts are asked for with a back end that they cannot verify.
+    """
+    if asked != AUTO:
+        if for_contracts and asked != CONTRACT_PROVER:
+            raise UsageConflict(
+                f"contracts verify proofs of {CONTRACT_PROVER}, not of {asked}: "
+                f"drop --for-contracts, or say --prover {CONTRACT_PROVER}"
+            )
+        return asked, "you asked for it"
+    if for_contracts:
+        return CONTRACT_PROVER, "a contract can verify its proofs"
+    if link is not None and link is not Link.MERKLE:
+        return CONTRACT_PROVER, f"it links blocks by {link}"
+    return FAST_PROVER, "it is fast and needs no SRS; contracts cannot verify it directly"
+
+
+def settle_link(prover: Prover, link: Link | None) -> Link:
+    """The link to build with: the one asked for, else the back end's first.
+
+    Raises:
+        UsageConflict: the back end does not offer it.
+    """
+    if link is None:
+        return prover.links[0]
+    if link not in prover.links:
+        offered = ", ".join(prover.links)
+        raise UsageConflict(f"{prover.name} does not link by {link}; it offers: {offered}")
+    return link
 
 
 def cores() -> int:

@@ -28,9 +28,10 @@ from zkdps.core.plan import Plan
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Link
+from zkdps.provers import SECURITY_LEVELS
 from zkdps.workflows import independent, plan
 from zkdps.workflows.archive import write_archive
-from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.back_end import AUTO, choose_prover, open_prover, settle_link
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import KEY_NAME
 from zkdps.workflows.reports import BuildReport, Cuts, Machine
@@ -51,9 +52,11 @@ def build(
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     scale_bits: int | None = None,
     target_error: float | None = None,
-    link: Link = Link.POLYCOMMIT,
+    link: Link | None = None,
     margin: float = DEFAULT_MARGIN,
     prover: str = "ezkl",
+    for_contracts: bool = False,
+    security: str = SECURITY_LEVELS[0],
     srs_kind: SrsKind | None = None,
     machine: Machine,
     observer: Observer | None = None,
@@ -68,9 +71,11 @@ def build(
         shapes: model input name to static shape, where the file leaves axes open.
         scale_bits: fixed-point scale of the chain; 8 if neither this nor `target_error` is given.
         target_error: choose the smallest scale whose end-to-end error is at most this.
-        link: how boundaries are committed to.
+        link: how boundaries are committed to; by default the back end's first scheme.
         margin: room beyond the ranges that calibration saw, as a factor.
-        prover: name of the back end.
+        prover: name of the back end, or `auto`.
+        for_contracts: contracts will verify the proofs; restricts `auto`.
+        security: what proofs are to be worth, where the back end leaves the choice.
         srs_kind: which SRS to make keys with; by default a ceremony's if the cache has one.
         machine: where provers run, and what they may take.
         observer: hears of each step.
@@ -83,11 +88,14 @@ def build(
         raise UsageConflict("give --scale or --target-error, not both")
     if target_error is None and scale_bits is None:
         scale_bits = DEFAULT_SCALE_BITS
+    watch = observer or Silent()
+    name, why = choose_prover(prover, link, for_contracts)
+    if prover == AUTO:
+        watch.note(f"prover {name}: {why}")
     source = load_model(model)
-    with exclusive(package), open_prover(prover, machine, srs_kind) as back_end:
-        job = _Build(
-            package, source, dict(shapes or {}), link, cuts, back_end, observer or Silent()
-        )
+    with exclusive(package), open_prover(name, machine, srs_kind, security) as back_end:
+        settled = settle_link(back_end, link)
+        job = _Build(package, source, dict(shapes or {}), settled, cuts, security, back_end, watch)
         return job.run(model.stem, data, scale_bits, target_error, margin)
 
 
@@ -101,6 +109,7 @@ class _Build:
         shapes: dict[str, tuple[int, ...]],
         link: Link,
         cuts: Cuts,
+        security: str,
         prover: Prover,
         observer: Observer,
     ) -> None:
@@ -109,6 +118,7 @@ class _Build:
         self._shapes = shapes
         self._link = link
         self._cuts = cuts
+        self._security = security
         self._prover = prover
         self._observer = observer
         self._steps = Steps(root, observer)
@@ -245,6 +255,7 @@ class _Build:
             "target_error": None if target_error is None else repr(target_error),
             "margin": repr(margin),
             "link": self._link.value,
+            "security": self._security,
             "tools": self._tools,
         }
         return self._steps.run("calibrated", inputs, make)

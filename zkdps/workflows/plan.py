@@ -27,7 +27,8 @@ from zkdps.core.errors import UsageConflict
 from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Prover
 from zkdps.core.statement import Link
-from zkdps.workflows.back_end import open_prover
+from zkdps.provers import SECURITY_LEVELS
+from zkdps.workflows.back_end import AUTO, choose_prover, open_prover, settle_link
 from zkdps.workflows.memory import total_bytes
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import at_scale
@@ -49,8 +50,10 @@ def plan(
     cuts: Cuts,
     shapes: Mapping[str, tuple[int, ...]],
     scale_bits: int,
-    link: Link,
-    prover: str,
+    link: Link | None = None,
+    prover: str = "ezkl",
+    for_contracts: bool = False,
+    security: str = SECURITY_LEVELS[0],
     machine: Machine,
     fit: bool = True,
     observer: Observer | None = None,
@@ -62,8 +65,7 @@ def plan(
         cuts: how to cut.
         shapes: model input name to static shape, where the file leaves axes open.
         scale_bits: fixed-point scale that the estimate is for.
-        link: how boundaries will be committed to.
-        prover: name of the back end.
+        link, prover, for_contracts, security: as for `build`.
         machine: where provers run, and what they may take.
         fit: measure this machine with two probe circuits first, unless that was done before.
         observer: hears of the stages.
@@ -74,9 +76,14 @@ def plan(
         LayoutFailed: the back end cannot lay out a block.
     """
     watch = observer or Silent()
+    name, why = choose_prover(prover, link, for_contracts)
+    if prover == AUTO:
+        watch.note(f"prover {name}: {why}")
     watch.started("prepare the model", 1, 3)
-    prepared = prepare(load_model(model), shapes, scale_bits=scale_bits)
-    with open_prover(prover, machine) as back_end:
+    source = load_model(model)
+    with open_prover(name, machine, security=security) as back_end:
+        link = settle_link(back_end, link)
+        prepared = prepare(source, shapes, scale_bits=scale_bits)
         if fit and not back_end.is_fitted:
             watch.note("measuring this machine with two probe circuits, once")
             back_end.fit()
@@ -88,7 +95,9 @@ def plan(
             prepared.model, sliced, costs, cuts, back_end, scale_bits=scale_bits, link=link
         )
         is_measured = back_end.is_fitted
-    return report(prepared, sliced, costs, scale_bits=scale_bits, is_measured=is_measured)
+    return report(
+        prepared, sliced, costs, prover=name, scale_bits=scale_bits, is_measured=is_measured
+    )
 
 
 def list_tensors(
@@ -211,6 +220,7 @@ def report(
     sliced: Sliced,
     costs: tuple[Cost, ...],
     *,
+    prover: str,
     scale_bits: int,
     is_measured: bool,
 ) -> PlanReport:
@@ -220,7 +230,8 @@ def report(
         for graph, cost in zip(sliced.graphs, costs, strict=True)
     )
     lines = tuple(line(item).strip() for item in prepared.rewrites)
-    return PlanReport(sliced.plan.at_scale(scale_bits), blocks, scale_bits, lines, is_measured)
+    plan = sliced.plan.at_scale(scale_bits)
+    return PlanReport(plan, blocks, scale_bits, lines, is_measured, prover)
 
 
 def line(item: Rewrite) -> str:

@@ -69,6 +69,8 @@ class PlanReport:
     """One line per rewrite of the graph."""
     is_measured: bool
     """Whether the seconds come from probes of this machine, or from another one's constants."""
+    prover: str = "ezkl"
+    """Name of the back end that the costs are of."""
 
 
 @dataclass(frozen=True, slots=True)
