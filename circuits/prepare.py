@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import model_digest
 from zkdps.circuits.normalise import normalise
 from zkdps.circuits.rewrites import Rewrite, rewrite
@@ -27,7 +28,10 @@ class Prepared:
 
 
 def prepare(
-    model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], scale_bits: int
+    model: onnx.ModelProto,
+    shapes: Mapping[str, tuple[int, ...]],
+    scale_bits: int,
+    dialect: Dialect = Dialect.EZKL,
 ) -> Prepared:
     """Normalise and rewrite a loaded model.
 
@@ -35,10 +39,11 @@ def prepare(
         model: as `circuits.load.load_model` gives it.
         shapes: model input name to static shape, where the model leaves axes open.
         scale_bits: the fixed-point scale that rewrites are to be exact at.
+        dialect: what the back end proves.
 
     Raises:
         MalformedModel, UnsupportedOperator, UndeterminedShape: see `normalise` and `rewrite`.
     """
-    normal = normalise(model, shapes)
-    rewritten, rewrites = rewrite(normal, scale_bits=scale_bits)
+    normal = normalise(model, shapes, dialect)
+    rewritten, rewrites = rewrite(normal, scale_bits=scale_bits, dialect=dialect)
     return Prepared(rewritten, rewrites, model_digest(model), model_digest(rewritten))

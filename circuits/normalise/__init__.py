@@ -34,6 +34,7 @@ from onnx_ir.passes.common import (
     TopologicalSortPass,
 )
 
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.normalise import (
     attributes,
     element_types,
@@ -54,12 +55,17 @@ from zkdps.core.errors import MalformedModel
 __all__ = ["check_normal", "normalise"]
 
 
-def normalise(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
+def normalise(
+    model: onnx.ModelProto,
+    shapes: Mapping[str, tuple[int, ...]],
+    dialect: Dialect = Dialect.EZKL,
+) -> onnx.ModelProto:
     """The normal form of a model that `load_model` accepted.
 
     Args:
         model: Not changed.
         shapes: Input name to shape, for inputs with symbolic dimensions.
+        dialect: Which operators are refused; nothing else depends on it.
 
     Raises:
         UndeterminedShape: a dimension is symbolic, or depends on the input's values.
@@ -78,10 +84,10 @@ def normalise(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> 
     reshapes.apply(graph)
     attributes.apply(graph)
     _tidy(graph, name)
-    refuse.apply(graph, name)
+    refuse.apply(graph, name, dialect)
     shape_inference.require_static(graph, name)
     normal = _finished(graph)
-    check_normal(normal)
+    check_normal(normal, dialect)
     return normal
 
 

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 import onnx
 import onnx_ir as ir
 
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.normalise.attributes import WINDOWED
 from zkdps.circuits.normalise.element_types import KEPT
 from zkdps.circuits.normalise.no_ops import must_stay
 from zkdps.circuits.normalise.opset import DELIVERED
-from zkdps.circuits.normalise.refuse import PROVABLE
+from zkdps.circuits.normalise.refuse import OPERATORS
 from zkdps.circuits.normalise.surgery import constant, static_shape
 from zkdps.core.errors import MalformedModel
 
 
-def check_normal(model: onnx.ModelProto) -> None:
-    """Check the numbered conditions of `zkdps.circuits.normalise`.
+def check_normal(model: onnx.ModelProto, dialect: Dialect = Dialect.EZKL) -> None:
+    """Check the numbered conditions of `zkdps.circuits.normalise`; 3 depends on the dialect.
 
     Raises:
         MalformedModel: naming the first that does not hold.
@@ -27,11 +28,11 @@ def check_normal(model: onnx.ModelProto) -> None:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise MalformedModel(name, f"not normal (1): {error}") from error
-    for number, problem in _problems(model):
+    for number, problem in _problems(model, dialect):
         raise MalformedModel(name, f"not normal ({number}): {problem}")
 
 
-def _problems(model: onnx.ModelProto) -> Iterator[tuple[int, str]]:
+def _problems(model: onnx.ModelProto, dialect: Dialect) -> Iterator[tuple[int, str]]:
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     if set(opsets) != {""} or opsets[""] not in DELIVERED:
         yield 2, f"opsets {opsets}"
@@ -46,7 +47,7 @@ def _problems(model: onnx.ModelProto) -> Iterator[tuple[int, str]]:
         if shape is None or 0 in shape:
             yield 5, f"value {value.name!r} has shape {value.shape}"
     for node in graph:
-        yield from _node(node)
+        yield from _node(node, dialect)
     for value in graph.initializers.values():
         if not value.uses():
             yield 7, f"initializer {value.name!r} is unused"
@@ -67,9 +68,9 @@ def _names(graph: ir.Graph) -> Iterator[tuple[int, str]]:
         yield 6, "a weight is listed among the inputs"
 
 
-def _node(node: ir.Node) -> Iterator[tuple[int, str]]:
+def _node(node: ir.Node, dialect: Dialect) -> Iterator[tuple[int, str]]:
     label = f"node {node.name!r} ({node.op_type})"
-    if node.domain or node.op_type not in PROVABLE:
+    if node.domain or node.op_type not in OPERATORS[dialect]:
         yield 3, f"{label} has no circuit"
     if node.op_type == "Identity" and not must_stay(node):
         yield 8, f"{label} does nothing"

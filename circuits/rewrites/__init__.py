@@ -1,4 +1,4 @@
-"""Rewriting a normal model into an equal one that ezkl proves cheaply and exactly.
+"""Rewriting a normal model into an equal one that a back end proves cheaply and exactly.
 
 Each pass is one module with one function, `apply(model, scale_bits) -> list[Rewrite]`; they run in
 order, again and again, until none finds anything.  What they promise together:
@@ -8,6 +8,9 @@ order, again and again, until none finds anything.  What they promise together:
   a cut named by the user still means the same; tensors whose value changes get new names;
 - the result depends on the model and `scale_bits` alone, names included;
 - what would still come out wrong is refused (`refuse`).
+
+All of that is the dialect of ezkl.  The sumcheck back end proves norms, pools, masks and
+activations as they stand: for it, few passes run, and what it cannot prove it refuses itself.
 
 `raised_tensors` names the tensors where the result must not be cut: ezkl holds them at a scale
 above `scale_bits` until the product behind them brings them back.
@@ -21,6 +24,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass, TopologicalSortPass
 
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.rewrites import (
     average_pool,
     batch_norm,
@@ -42,6 +46,7 @@ from zkdps.circuits.rewrites import (
     norms,
     padding,
     powers,
+    private_masks,
     resize,
     scales,
 )
@@ -78,18 +83,22 @@ PASSES: tuple[Pass, ...] = (
     scales.apply,
 )
 
+SUMCHECK_PASSES: tuple[Pass, ...] = (resize.apply, batch_norm.apply, gemm_factors.apply)
+"""What becomes simpler for every back end."""
+
 ROUNDS = 16
 """More rounds than any chain of passes needs (4 are seen); a pass that undoes another ends here."""
 
 
 def rewrite(
-    model: onnx.ModelProto, *, scale_bits: int
+    model: onnx.ModelProto, *, scale_bits: int, dialect: Dialect = Dialect.EZKL
 ) -> tuple[onnx.ModelProto, tuple[Rewrite, ...]]:
-    """Rewrite a normal model for ezkl.
+    """Rewrite a normal model for a back end.
 
     Args:
         model: as `zkdps.circuits.normalise.normalise` leaves it; not changed.
         scale_bits: the scale of the whole run, on which masks and powers depend.
+        dialect: what the back end proves.
 
     Returns:
         The rewritten model, and what was done, in order.
@@ -99,16 +108,22 @@ def rewrite(
         MalformedModel: the result is not valid ONNX, which the input then was not either.
     """
     edited = ir.from_proto(model)
+    passes = PASSES if dialect is Dialect.EZKL else SUMCHECK_PASSES
     made: list[Rewrite] = []
     for _ in range(ROUNDS):
-        found = _round(edited, scale_bits)
+        found = _round(edited, passes, scale_bits)
         made += found
         if not found:
             break
     else:
         raise RuntimeError(f"the rewrites do not settle: {made[-1]}")
-    TopologicalSortPass()(edited)
-    refuse(edited, scale_bits)
+    if dialect is Dialect.EZKL:
+        TopologicalSortPass()(edited)
+        refuse(edited, scale_bits)
+    else:
+        made += private_masks.apply(edited)
+        RemoveUnusedNodesPass()(edited)
+        TopologicalSortPass()(edited)
     return _checked(ir.to_proto(edited)), tuple(made)
 
 
@@ -117,9 +132,9 @@ def raised_tensors(model: onnx.ModelProto) -> frozenset[str]:
     return scales.raised_tensors(ir.from_proto(model))
 
 
-def _round(model: ir.Model, scale_bits: int) -> list[Rewrite]:
+def _round(model: ir.Model, passes: tuple[Pass, ...], scale_bits: int) -> list[Rewrite]:
     made = []
-    for apply in PASSES:
+    for apply in passes:
         found = apply(model, scale_bits)
         if found:
             # What a pass leaves behind would count as a reader in the next.
