@@ -133,7 +133,8 @@ def plan_command(model: Path, list_tensors: bool, voice: Voice, **asked: Any) ->
     from zkdps.workflows import plan as work
 
     if list_tensors:
-        tensors = work.list_tensors(model, shapes=asked["shapes"])
+        wanted = {name: asked[name] for name in ("shapes", "scale_bits", "prover")}
+        tensors = work.list_tensors(model, **wanted)
         return voice.emit(tensors, records.of_tensors, pages.tensors_page)
     with voice.watching() as observer:
         report = work.plan(model, **asked, observer=observer)

@@ -9,6 +9,7 @@ from zkdps.core.checks import TITLES, Outcome, Status
 from zkdps.core.errors import CheckFailed
 from zkdps.core.model_key import ModelKey
 from zkdps.core.policy import Policy
+from zkdps.core.prover import Strength
 from zkdps.core.run import Run
 from zkdps.core.srs import SrsKind
 
@@ -40,6 +41,8 @@ class RunFindings:
     """The package's report, if a package was given; it agrees with the key."""
     version: str
     """Of the zkdps that verified."""
+    strength: Strength | None = None
+    """What proofs under the key are worth, where that is counted in bits."""
 
     def __post_init__(self) -> None:
         """Raises `ValueError` unless it failed or every check is there: no page calls less good."""
@@ -86,6 +89,8 @@ class KeyFindings:
     """As in `RunFindings`."""
     version: str
     """Of the zkdps that made the page."""
+    strength: Strength | None = None
+    """As in `RunFindings`."""
 
     @property
     def is_development(self) -> bool:

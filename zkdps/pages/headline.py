@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zkdps.core.checks import TITLES, Outcome, Status
 from zkdps.core.errors import CheckFailed
 from zkdps.core.model_key import ModelKey
+from zkdps.core.prover import Strength
 from zkdps.pages.findings import (
     BOUNDARIES_CHECK,
     INPUT_CHECK,
@@ -85,7 +86,13 @@ def headline_of_key(findings: KeyFindings) -> Headline:
     elif findings.is_development:
         state = "caution"
         sentences.append("For development only: everybody can forge runs under this key.")
-    facts = (*_model_facts(key), _key_fact(key, ""), srs_fact(key, findings.srs), bound_fact(key))
+    facts = (
+        *_model_facts(key),
+        _key_fact(key, ""),
+        srs_fact(key, findings.srs),
+        *strength_facts(findings.strength),
+        bound_fact(key),
+    )
     return Headline(state, f"Model key of {key.model.name}", tuple(sentences), facts)
 
 
@@ -96,6 +103,19 @@ def srs_fact(key: ModelKey, ended: Outcome | CheckFailed | None) -> Fact:
     if isinstance(ended, Outcome):
         return Fact("SRS", key.srs.kind.value, key.srs.source)
     return Fact("SRS", key.srs.kind.value, "by the key's word; check 3 did not pass")
+
+
+def strength_facts(strength: Strength | None) -> tuple[Fact, ...]:
+    """What proofs are worth, total and step by step; nothing where it is not counted in bits."""
+    if strength is None:
+        return ()
+    steps = ", ".join(f"{name} {bits:.1f}" for name, bits in strength.steps.items())
+    hides = "yes" if strength.is_zero_knowledge else "no"
+    note = "" if strength.is_zero_knowledge else "proofs disclose parts of weights and activations"
+    return (
+        Fact("Soundness", f"{strength.bits:.1f} bits", f"by steps: {steps}"),
+        Fact("Zero-knowledge", hides, note),
+    )
 
 
 def bound_fact(key: ModelKey) -> Fact:
@@ -165,6 +185,7 @@ def _facts(findings: RunFindings) -> tuple[Fact, ...]:
         Fact("Run id", run.run_id, is_code=True),
         _key_fact(key, pinned),
         srs_fact(key, findings.outcome(SRS_CHECK)),
+        *strength_facts(findings.strength),
         *(
             Fact(end, *_end(findings.outcome(check)))
             for check, end in ((INPUT_CHECK, "Input"), (OUTPUT_CHECK, "Output"))

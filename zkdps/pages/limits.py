@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from zkdps.core.checks import Status
 from zkdps.core.model_key import ModelKey
+from zkdps.core.prover import Strength
 from zkdps.pages.findings import INPUT_CHECK, OUTPUT_CHECK, KeyFindings, RunFindings
 from zkdps.pages.wording import count_words, real_words
 
 _SECRET = (
     "That anything is secret. Commitments bind, they do not hide: who can guess a tensor can check "
     "the guess."
+)
+_DISCLOSED = (
+    "That anything is secret. These proofs are not zero-knowledge: each discloses parts of the "
+    "activations and weights, and some tens of them together the weights. Do not publish proofs "
+    "of private weights or inputs."
 )
 _PUBLISHER = (
     "That the key is of the model you think of. Nobody recomputed it here; with the ONNX file, "
@@ -52,7 +58,7 @@ def limits_of_run(findings: RunFindings) -> tuple[str, ...]:
         "Who ran which block, and when. Runs of version 1 are unsigned and carry no time, and the "
         "same run can be shown again and again.",
         "That the times and memory are true. They are the operator's word, covered by no proof.",
-        _SECRET,
+        _secrecy(findings.strength),
         _TWO_VERIFIERS if findings.policy.independent else _SOFTWARE,
     )
 
@@ -64,8 +70,12 @@ def limits_of_key(findings: KeyFindings) -> tuple[str, ...]:
         "That anything was run. A key is what runs are checked against.",
         _float(findings.key),
         _PUBLISHER,
-        _SECRET,
+        _secrecy(findings.strength),
     )
+
+
+def _secrecy(strength: Strength | None) -> str:
+    return _SECRET if strength is None or strength.is_zero_knowledge else _DISCLOSED
 
 
 def _limits_of_failure(findings: RunFindings) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import onnx
 
 from zkdps.circuits.dataflow import read_dataflow
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import load_model
 from zkdps.circuits.prepare import prepare
 from zkdps.circuits.slice import slice_model
@@ -94,7 +95,12 @@ def _compare(
             expected=f"at least {_scale(key)} bits",
             got=str(key.model.rewrite_scale_bits),
         )
-    prepared = prepare(source, shapes, scale_bits=key.model.rewrite_scale_bits)
+    prepared = prepare(
+        source,
+        shapes,
+        scale_bits=key.model.rewrite_scale_bits,
+        dialect=Dialect(prover.dialect),
+    )
     yield AuditLine("model", key.model.source_sha256, prepared.source_sha256)
     yield AuditLine("rewritten model", key.model.circuit_sha256, prepared.circuit_sha256)
     graphs = _slices(key, prepared.model)

@@ -18,6 +18,7 @@ from zkdps.calibration.ranges import DEFAULT_MARGIN, graphs_at_scale
 from zkdps.calibration.reference import FloatModels
 from zkdps.calibration.scale_search import MAX_SCALE_BITS
 from zkdps.circuits.dataflow import read_dataflow
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import load_model
 from zkdps.circuits.prepare import Prepared, prepare
 from zkdps.circuits.slice import Sliced, slice_model
@@ -135,7 +136,10 @@ class _Build:
         # Rewrites are exact at the scale they are made for and at every smaller one.
         self._steps.expect(3)
         rewrite_scale_bits = scale_bits or MAX_SCALE_BITS
-        prepared = prepare(self._source, self._shapes, scale_bits=rewrite_scale_bits)
+        dialect = Dialect(self._prover.dialect)
+        prepared = prepare(
+            self._source, self._shapes, scale_bits=rewrite_scale_bits, dialect=dialect
+        )
         # Before the first step: data that cannot be used leave nothing behind.
         flow = read_dataflow(prepared.model)
         data_split = load_split(data, [flow.specs[name] for name in flow.inputs])

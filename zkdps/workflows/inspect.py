@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zkdps.core.errors import InputError, UnreadableFile, ZkdpsError
+from zkdps.core.errors import CheckFailed, InputError, UnreadableFile, ZkdpsError
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
 from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import Plan, TensorSpec
 from zkdps.core.run import Run
+from zkdps.provers import strength_of
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.package import KEY_NAME
 from zkdps.workflows.reports import Inspection
+
+NOT_ZERO_KNOWLEDGE = (
+    "no: proofs disclose parts of activations and weights; do not publish proofs of private ones"
+)
 
 
 def inspect(path: Path) -> Inspection:
@@ -64,6 +69,7 @@ def key_facts(key: ModelKey) -> dict[str, object]:
             "source": key.srs.source,
             "sha256": {str(k): digest for k, digest in key.srs.digests.items()},
         },
+        **strength_facts(key),
         **plan_facts(key.plan),
         "key_ids": [independent.name_of(key, block) for block in range(len(key.blocks))],
         "accuracy": {
@@ -74,6 +80,24 @@ def key_facts(key: ModelKey) -> dict[str, object]:
             },
         },
         "tools": dict(key.tools),
+    }
+
+
+def strength_facts(key: ModelKey) -> dict[str, object]:
+    """What proofs under the key are worth, step by step, where that is counted in bits."""
+    try:
+        strength = strength_of(key.prover, [block.material for block in key.blocks])
+    except CheckFailed as error:
+        return {"soundness": f"unknown: {error.reason}"}
+    if strength is None:
+        return {}
+    return {
+        "soundness": {
+            "in_words": str(strength),
+            "bits": round(strength.bits, 1),
+            "bits_of_steps": {name: round(bits, 1) for name, bits in strength.steps.items()},
+        },
+        "zero_knowledge": "yes" if strength.is_zero_knowledge else NOT_ZERO_KNOWLEDGE,
     }
 
 

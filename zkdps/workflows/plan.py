@@ -10,6 +10,7 @@ import onnx
 
 from zkdps.circuits.cuts import cut_at_tensors, cuttable_tensors
 from zkdps.circuits.dataflow import read_dataflow
+from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import load_model
 from zkdps.circuits.misfit import Budget, misfit
 from zkdps.circuits.partition import cut_by_budget, cut_by_count
@@ -83,7 +84,8 @@ def plan(
     source = load_model(model)
     with open_prover(name, machine, security=security) as back_end:
         link = settle_link(back_end, link)
-        prepared = prepare(source, shapes, scale_bits=scale_bits)
+        dialect = Dialect(back_end.dialect)
+        prepared = prepare(source, shapes, scale_bits=scale_bits, dialect=dialect)
         if fit and not back_end.is_fitted:
             watch.note("measuring this machine with two probe circuits, once")
             back_end.fit()
@@ -101,10 +103,17 @@ def plan(
 
 
 def list_tensors(
-    model: Path, *, shapes: Mapping[str, tuple[int, ...]], scale_bits: int = 8
+    model: Path,
+    *,
+    shapes: Mapping[str, tuple[int, ...]],
+    scale_bits: int = 8,
+    prover: str = "ezkl",
 ) -> tuple[TensorSpec, ...]:
-    """Where the prepared model can be cut, in order of computation."""
-    return cuttable_tensors(prepare(load_model(model), shapes, scale_bits=scale_bits).model)
+    """Where the model can be cut as `prover` wants it prepared, in order of computation."""
+    # A dialect bears the name of the back end that reads it: none need be opened here.
+    dialect = Dialect(choose_prover(prover, None, False)[0])
+    prepared = prepare(load_model(model), shapes, scale_bits=scale_bits, dialect=dialect)
+    return cuttable_tensors(prepared.model)
 
 
 def cut(

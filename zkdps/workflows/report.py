@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from zkdps.core.errors import CheckFailed, StalePackage, UsageConflict
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
 from zkdps.core.policy import Policy
+from zkdps.core.prover import Strength
 from zkdps.pages.findings import KeyFindings, RunFindings
 from zkdps.pages.html import key_page, run_page
+from zkdps.provers import strength_of
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
@@ -89,7 +92,7 @@ def report_key(
     parsed = parse_key(members, str(key))
     accuracy = None if package is None else _accuracy(package, parsed)
     srs = _srs_outcome(parsed, machine)
-    findings = KeyFindings(parsed, srs, accuracy, _version())
+    findings = KeyFindings(parsed, srs, accuracy, _version(), _strength(parsed))
     write_bytes(page, key_page(findings).encode())
     return PageReport(
         page,
@@ -132,7 +135,23 @@ def _verified(
             outcomes.append(outcome)
     except CheckFailed as failure:
         found = failure
-    return RunFindings(parsed_run, parsed_key, tuple(outcomes), found, policy, accuracy, _version())
+    return RunFindings(
+        parsed_run,
+        parsed_key,
+        tuple(outcomes),
+        found,
+        policy,
+        accuracy,
+        _version(),
+        _strength(parsed_key),
+    )
+
+
+def _strength(key: ModelKey) -> Strength | None:
+    """`None` also where the material is malformed: check 2 has said so."""
+    with suppress(CheckFailed):
+        return strength_of(key.prover, [block.material for block in key.blocks])
+    return None
 
 
 def _srs_outcome(key: ModelKey, machine: Machine) -> Outcome | CheckFailed:
