@@ -1,0 +1,138 @@
+"""Merkle trees over the columns of a code, and openings of many columns with shared siblings.
+
+Leaf i is SHA-256(00 | u8 lg C | u8 lg n | u32 rows | u32 i | column i), a node is
+SHA-256(01 | left | right).  Depth and column length come from the key, never from a proof, and
+leaves and nodes start with different bytes, so neither passes for the other.
+
+Source: docs/sumcheck.md, section 3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkdps.core.errors import CheckFailed
+from zkdps.provers.sumcheck.channel import Channel
+
+Codeword = NDArray[np.uint32]
+"""(n, rows): row i is column i of the code, canonical."""
+Digests = NDArray[np.uint8]
+"""(2n, 32): a heap; 1 is the root, n + i is leaf i."""
+
+DIGEST_BYTES = 32
+
+
+def leaf_prefix(columns_log: int, code_log: int, rows: int) -> bytes:
+    """What the hash of every leaf starts with, before its index."""
+    return struct.pack("<BBBI", 0, columns_log, code_log, rows)
+
+
+def merkle_tree(codeword: Codeword, columns_log: int) -> Digests:
+    """The tree over all columns."""
+    n, rows = codeword.shape
+    start = hashlib.sha256(leaf_prefix(columns_log, n.bit_length() - 1, rows))
+    data = memoryview(np.ascontiguousarray(codeword, "<u4")).cast("B")
+    width = 4 * rows
+    level = []
+    for i in range(n):
+        leaf = start.copy()
+        leaf.update(struct.pack("<I", i))
+        leaf.update(data[i * width : (i + 1) * width])
+        level.append(leaf.digest())
+    levels = [level]
+    sha256 = hashlib.sha256
+    while len(level) > 1:
+        level = [
+            sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)
+        ]
+        levels.append(level)
+    heap = bytes(DIGEST_BYTES) + b"".join(b"".join(level) for level in reversed(levels))
+    return np.frombuffer(heap, np.uint8).reshape(2 * n, DIGEST_BYTES)
+
+
+def root_of(tree: Digests) -> bytes:
+    """The root."""
+    return tree[1].tobytes()
+
+
+def open_columns(
+    channel: Channel,
+    root: bytes,
+    indices: Sequence[int],
+    shape: tuple[int, int, int],
+    committed: tuple[Codeword, Digests] | None,
+) -> NDArray[np.uint32]:
+    """Columns at `indices`, with the siblings that lead to the root: sent, or read and checked.
+
+    Args:
+        channel: either end.
+        root: what the path must end in.
+        indices: ascending, distinct.
+        shape: (lg C, lg n, rows).
+        committed: the prover's codeword and tree.
+
+    Returns:
+        (len(indices), rows) uint32: the columns.  The caller checks that words are canonical.
+
+    Raises:
+        CheckFailed: the columns are not under the root.
+    """
+    columns_log, code_log, rows = shape
+    width = 4 * rows
+
+    def columns() -> bytes:
+        if committed is None:
+            raise ValueError("a prover opens what it holds")
+        return np.ascontiguousarray(committed[0][list(indices)], "<u4").tobytes()
+
+    data = channel.unabsorbed(width * len(indices), columns)
+    missing = _missing(indices, code_log)
+
+    def siblings() -> bytes:
+        if committed is None:
+            raise ValueError("a prover opens what it holds")
+        return committed[1][missing].tobytes()
+
+    path = channel.unabsorbed(DIGEST_BYTES * len(missing), siblings)
+    if not channel.proving:
+        start = hashlib.sha256(leaf_prefix(columns_log, code_log, rows))
+        known = {}
+        for place, i in enumerate(indices):
+            leaf = start.copy()
+            leaf.update(struct.pack("<I", i) + data[place * width : (place + 1) * width])
+            known[(1 << code_log) + i] = leaf.digest()
+        for place, node in enumerate(missing):
+            known[node] = path[DIGEST_BYTES * place : DIGEST_BYTES * (place + 1)]
+        if _climb(known, [(1 << code_log) + i for i in indices]) != root:
+            raise CheckFailed(5, "opened columns are not under the root")
+    return np.frombuffer(data, "<u4").reshape(len(indices), rows)
+
+
+def _missing(indices: Sequence[int], code_log: int) -> list[int]:
+    """Heap positions of the siblings that are due, from the leaves up, left to right."""
+    level = [(1 << code_log) + i for i in indices]
+    missing = []
+    for _ in range(code_log):
+        known = set(level)
+        missing += [node ^ 1 for node in level if node ^ 1 not in known]
+        level = sorted({node >> 1 for node in level})
+    return missing
+
+
+def _climb(known: dict[int, bytes], level: list[int]) -> bytes:
+    sha256 = hashlib.sha256
+    while level and level[0] > 1:
+        above = []
+        for node in level:
+            parent = node >> 1
+            if parent not in known:
+                left = parent << 1
+                known[parent] = sha256(b"\x01" + known[left] + known[left | 1]).digest()
+                above.append(parent)
+        level = above
+    return known[1]
