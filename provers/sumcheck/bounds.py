@@ -3,7 +3,7 @@
 For hi*2^s + r - offset = acc (mod p), hi one of H consecutive integers and 0 <= r < 2^s:
 
     U   H * 2^s <= p     (hi, r) is unique mod p
-    Z   B + M < p        |acc| <= B, |hi*2^s + r - offset| <= M: the equality holds over the integers
+    Z   B + M < p        |acc| <= B, |hi*2^s + r - offset| <= M: equality holds over the integers
 
 so a value that overflows has no witness, instead of a wrapped one.  Every relation that decomposes
 is proven here while its block is built; the rows are recorded and their digest is in the key.
@@ -68,8 +68,8 @@ class BoundsTable:
             raise LayoutFailed(self.block, reason)
         if not row.integer:
             reason = (
-                f"relation {relation!r}: {magnitude} + {decomposed} is not below p, so it may wrap; "
-                "narrow what it reads, or lower its scale"
+                f"relation {relation!r}: {magnitude} + {decomposed} is not below p, so it may "
+                "wrap; narrow what it reads, or lower its scale"
             )
             raise LayoutFailed(self.block, reason)
         self.rows.append(row)

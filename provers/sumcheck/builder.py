@@ -25,7 +25,7 @@ from zkdps.provers.sumcheck.bounds import BoundsTable
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
 from zkdps.provers.sumcheck.program import Width, Widths
-from zkdps.provers.sumcheck.requantise import check_range, requantise
+from zkdps.provers.sumcheck.requantise import check_range, requantise, rounding
 from zkdps.provers.sumcheck.storage import Storage
 from zkdps.provers.sumcheck.system import (
     Bound,
@@ -105,7 +105,7 @@ class Builder:
         """
         cuts: dict[str, tuple[int, ...]] = {}
         for wire, letters in readings:
-            factors = factors_of(wire, self.storage.shapes)
+            factors = factors_of(wire, self.storage.read_as)
             for letter, size, found in zip(letters, wire.shape, factors, strict=True):
                 merged = common_factors(cuts.get(letter, (size,)), found)
                 if merged is None:
@@ -122,7 +122,8 @@ class Builder:
         Raises:
             LayoutFailed: the labels cannot express it.
         """
-        return operand_of(self, wire, tuple(axes[letter] for letter in letters))
+        groups = tuple(axes[letter] for letter in letters)
+        return operand_of(self, wire, groups, self.storage.copies)
 
     def extent(self, axis: Axis) -> int:
         """Size of a dimension."""
@@ -167,7 +168,7 @@ class Builder:
         return self.positions[name]
 
     def step(self, names: Sequence[str], compute: Callable[[Integers], Sequence[Int64s]]) -> None:
-        """Compute several arrays at once, in any shape; names that no tensor has may be among them."""
+        """Compute several arrays at once, in any shape; some may be no tensor's."""
         self.steps.append(Step(tuple(names), compute))
 
     def weight(self, name: str, integers: Int64s, scale_bits: int) -> Wire:
@@ -293,6 +294,20 @@ class Builder:
             LayoutFailed: one does not hold.
         """
         self.bounds.prove(relation, count, shift, magnitude, decomposed)
+
+    def fits(self, name: str, scale_bits: int, magnitude: int) -> bool:
+        """Whether rules U and Z let an accumulator be rounded to the width of `name`."""
+        row = rounding(name, self.width(name), scale_bits, magnitude)
+        return row.unique and row.integer
+
+    def prove_rounding(self, name: str, scale_bits: int, magnitude: int) -> None:
+        """Rules U and Z for rounding an accumulator to the width of `name`.
+
+        Raises:
+            LayoutFailed: one does not hold.
+        """
+        row = rounding(name, self.width(name), scale_bits, magnitude)
+        self.bounds.prove(name, row.count, row.shift, row.magnitude, row.decomposed)
 
     def failed(self, reason: str) -> LayoutFailed:
         """The error to raise."""

@@ -44,8 +44,13 @@ class Operand:
         return max(abs(self.low), abs(self.high))
 
 
-def operand_of(builder: Builder, wire: Wire, axes: Sequence[Axis]) -> Operand:
+def operand_of(
+    builder: Builder, wire: Wire, axes: Sequence[Axis], copies: Mapping[str, str]
+) -> Operand:
     """Read a wire; values of different scales are aligned to the finest by powers of two.
+
+    Args:
+        copies: values that are read from a copy instead.
 
     Raises:
         LayoutFailed: the labels cannot express the wire.
@@ -64,7 +69,7 @@ def operand_of(builder: Builder, wire: Wire, axes: Sequence[Axis]) -> Operand:
         filled += found
         if not found:
             continue
-        name = builder.storage.copies.get(part.value, part.value)
+        name = copies.get(part.value, part.value)
         storage = builder.storage.shapes[name]
         indices = affine_indices(part.index.reshape(sizes), storage)
         if indices is None:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from zkdps.provers.sumcheck.bounds import BoundRow
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
 from zkdps.provers.sumcheck.program import Width
 from zkdps.provers.sumcheck.system import Bound, Holder, Int64s
@@ -34,20 +33,10 @@ def requantise(
 ) -> None:
     """See `Builder.requantise`."""
     width = builder.width(name)
-    shift = scale_bits - width.scale_bits
-    gain = 1 << max(-shift, 0)
-    shift = max(shift, 0)
-    offset = (1 << shift) >> 1
-    decomposed = max(
-        abs((width.low << shift) - offset), abs((width.high << shift) + (1 << shift) - 1 - offset)
-    )
-    builder.prove_bounds(
-        name,
-        count=width.count,
-        shift=shift,
-        magnitude=magnitude * gain,
-        decomposed=decomposed,
-    )
+    row = rounding(name, width, scale_bits, magnitude)
+    shift, offset = row.shift, (1 << row.shift) >> 1
+    gain = 1 << max(width.scale_bits - scale_bits, 0)
+    builder.prove_rounding(name, scale_bits, magnitude)
     shape = tuple(builder.extent(axes[letter]) for letter in letters)
     builder.commit(name, shape, width, Bound.LOOKUP, holder=holder)
     cuts = limb_bits(shift)
@@ -78,6 +67,15 @@ def requantise(
     builder.range_check(name)
     for limb in limbs:
         builder.range_check(limb)
+
+
+def rounding(name: str, width: Width, scale_bits: int, magnitude: int) -> BoundRow:
+    """What rules U and Z say of rounding an accumulator of `scale_bits` to `width`."""
+    shift = max(scale_bits - width.scale_bits, 0)
+    offset = (1 << shift) >> 1
+    ends = ((width.low << shift) - offset, (width.high << shift) + (1 << shift) - 1 - offset)
+    gain = 1 << max(width.scale_bits - scale_bits, 0)
+    return BoundRow(name, width.count, shift, magnitude * gain, max(abs(end) for end in ends))
 
 
 def check_range(builder: Builder, name: str) -> None:
@@ -121,7 +119,7 @@ def check_range(builder: Builder, name: str) -> None:
 
 
 def limb_bits(shift: int) -> list[int]:
-    """Widths of the limbs of a remainder of `shift` bits, low limb first: one where a table does."""
+    """Widths of the limbs of a remainder, low limb first: one where a table does."""
     count = math.ceil(shift / MAX_LIMB_BITS)
     return [shift // count + (i < shift % count) for i in range(count)]
 
@@ -142,8 +140,3 @@ def _stored(builder: Builder, name: str) -> tuple[Axis, Operand]:
     labels = builder.labels(*storage)
     axes = {str(i): (label,) for i, label in enumerate(labels)}
     return labels, builder.operand(whole(name, storage), axes, "".join(axes))
-
-
-def integers_of(reals: np.ndarray, scale_bits: int) -> Int64s:
-    """Nearest integers to reals * 2**scale_bits; halves to even."""
-    return np.rint(np.asarray(reals, dtype=np.float64) * 2.0**scale_bits).astype(np.int64)

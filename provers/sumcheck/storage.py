@@ -30,6 +30,11 @@ class Storage:
     copies: dict[str, str]
     """Boundary tensor to the name of its copy, which is what the block reads."""
 
+    @property
+    def read_as(self) -> Mapping[str, Shape]:
+        """Storage of what is read under each name."""
+        return {**self.shapes, **{name: self.shapes[copy] for name, copy in self.copies.items()}}
+
 
 def storage_shapes(program: Program, fixed: Mapping[str, Shape]) -> Storage:
     """Decide the storage of inputs, results and outputs.

@@ -88,3 +88,8 @@ class Operator(Protocol):
         Raises:
             LayoutFailed: a static bound does not hold, or a wire cannot be expressed.
         """
+
+
+def letters_of(wire: Wire) -> str:
+    """One letter for each axis of a wire, from `a` on."""
+    return "".join(chr(ord("a") + axis) for axis in range(len(wire.shape)))

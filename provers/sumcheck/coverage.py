@@ -1,0 +1,126 @@
+"""Every committed entry has a bound, and what is said to enforce it really does.
+
+The check reads only the finished `System`: whatever made it, an entry that nothing bounds, or that
+a look-up bounds in another range than is claimed, is found here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zkdps.core.errors import LayoutFailed
+from zkdps.provers.sumcheck.evaluate import view_positions
+from zkdps.provers.sumcheck.field import P
+from zkdps.provers.sumcheck.system import Bound, Form, Holder, System, Table, Tensor, View
+
+Bools = np.ndarray
+
+
+def check_coverage(system: System, block: int) -> None:
+    """Check every tensor of a system.
+
+    Raises:
+        LayoutFailed: naming the tensor and what it lacks.
+    """
+    covered = [np.zeros(tensor.size, dtype=bool) for tensor in system.tensors]
+    for lookup in system.lookups:
+        table = system.tables[lookup.table]
+        span = (table.low, table.low + table.rows - 1)
+        _mark(system, system.forms[lookup.key], span, covered)
+        if lookup.value is not None and table.values is not None:
+            values = (int(table.values.min()), int(table.values.max()))
+            _mark(system, system.forms[lookup.value], values, covered)
+    _mark_limbs(system, covered)
+    for position, tensor in enumerate(system.tensors):
+        reason = _fault(system, position, tensor, bool(covered[position].all()))
+        if reason is not None:
+            raise LayoutFailed(block, f"tensor {tensor.name!r}: {reason}")
+    for table in system.tables:
+        _check_table(system, table, block)
+    tags = [table.tag for table in system.tables]
+    if len(set(tags)) < len(tags) or min(tags, default=1) < 1:
+        raise LayoutFailed(block, f"table tags {tags} are not distinct and positive")
+    names = [tensor.name for tensor in system.tensors]
+    if len(set(names)) < len(names):
+        raise LayoutFailed(block, "two tensors have one name")
+
+
+def _fault(system: System, position: int, tensor: Tensor, covered: bool) -> str | None:
+    """What is wrong with a tensor's bound."""
+    if tensor.size < 1 or not -P < tensor.low <= tensor.high < P:
+        return f"shape {tensor.shape}, range {tensor.low}..{tensor.high}"
+    boundary = position in {*system.inputs, *system.outputs}
+    if boundary != (tensor.holder is Holder.BOUNDARY):
+        return "a boundary tensor is committed on its own, and only a boundary tensor is"
+    match tensor.bound:
+        case Bound.LOOKUP | Bound.PAIR:
+            if not covered:
+                return f"no look-up keeps every entry in {tensor.low}..{tensor.high}"
+        case Bound.WEIGHT:
+            if tensor.holder is not Holder.WEIGHTS:
+                return "only weights are bounded by the key's audit"
+        case Bound.MULTIPLICITY:
+            if sum(table.multiplicity == position for table in system.tables) != 1:
+                return "multiplicities belong to exactly one table"
+        case Bound.PUBLIC:
+            if position not in system.public:
+                return "it is not public"
+        case Bound.HELPER:
+            pass
+    free = tensor.bound in (Bound.HELPER, Bound.MULTIPLICITY)
+    if free and tensor.holder is not Holder.AUX:
+        return "only auxiliary tensors may be unranged"
+    if (tensor.holder is Holder.WEIGHTS) != (tensor.bound is Bound.WEIGHT):
+        return "weights are bounded by the key's audit"
+    return None
+
+
+def _check_table(system: System, table: Table, block: int) -> None:
+    tensor = system.tensors[table.multiplicity]
+    if tensor.shape != (table.rows,) or tensor.bound is not Bound.MULTIPLICITY:
+        raise LayoutFailed(block, f"table {table.name!r} has no multiplicities of its own")
+    if table.values is not None and table.values.shape != (table.rows,):
+        raise LayoutFailed(block, f"table {table.name!r} has not one value a row")
+
+
+def _mark(system: System, form: Form, span: tuple[int, int], covered: list[Bools]) -> None:
+    """Mark the entries that a looked-up form keeps in their tensor's range."""
+    if len(form.views) != 1 or abs(form.views[0][0]) != 1:
+        return
+    sign, view = form.views[0]
+    ends = sorted(sign * (end - form.constant) for end in span)
+    tensor = system.tensors[view.tensor]
+    if tensor.low <= ends[0] and ends[1] <= tensor.high:
+        covered[view.tensor][_read(system, form, view)] = True
+
+
+def _mark_limbs(system: System, covered: list[Bools]) -> None:
+    """Mark tensors that a relation composes of two looked-up limbs: x = low + a + 2^k b."""
+    for relation in system.relations:
+        if len(relation.terms) != 1 or len(relation.terms[0].forms) != 1:
+            continue
+        form = system.forms[relation.terms[0].forms[0]]
+        if abs(relation.terms[0].coefficient) != 1 or set(form.labels) != set(relation.labels):
+            continue
+        if len(form.views) != 3 or form.views[0][0] != 1:
+            continue
+        (_, whole), (one, low), (weight, high) = form.views
+        parts = [system.tensors[view.tensor] for view in (low, high)]
+        rows = [part.high + 1 for part in parts]
+        if one != -1 or weight != -rows[0] or any(part.low != 0 for part in parts):
+            continue
+        complete = all(
+            bool(covered[view.tensor].all())
+            and len(_read(system, form, view)) == system.tensors[view.tensor].size
+            for view in (low, high)
+        )
+        tensor = system.tensors[whole.tensor]
+        span = (-form.constant, -form.constant + rows[0] * rows[1] - 1)
+        if complete and tensor.low <= span[0] and span[1] <= tensor.high and span[1] - span[0] < P:
+            covered[whole.tensor][_read(system, form, whole)] = True
+
+
+def _read(system: System, form: Form, view: View) -> np.ndarray:
+    """Flat positions that a view reads somewhere in the box of its form's labels."""
+    places = view_positions(system, view, form.labels, None).reshape(-1)
+    return np.unique(places[places >= 0])

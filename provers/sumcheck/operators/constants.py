@@ -1,0 +1,82 @@
+"""Constants of a model as integers: as fine as the static bounds allow, at most 13 bits wide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkdps.provers.sumcheck.builder import Builder
+from zkdps.provers.sumcheck.operators.interface import Reals
+from zkdps.provers.sumcheck.system import Int64s
+
+MAX_CONSTANT = (1 << 12) - 1
+"""Largest magnitude of a constant: 13 bits with the sign.  More gains no accuracy (facts, §6)."""
+MIN_BITS = 4
+"""A constant that only fits with fewer bits is refused: it would not be the model's any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """real = integers / 2**scale_bits."""
+
+    integers: Int64s
+    scale_bits: int
+
+
+def integers_of(reals: Reals, scale_bits: int) -> Int64s:
+    """Nearest integers to reals * 2**scale_bits; halves to even."""
+    return np.rint(np.ldexp(np.asarray(reals, dtype=np.float64), scale_bits)).astype(np.int64)
+
+
+def quantise_constant(
+    builder: Builder,
+    name: str,
+    reals: Reals,
+    scale_bits: int,
+    magnitude: Callable[[Constant], int],
+) -> Constant:
+    """The finest integers for a constant that is multiplied into an accumulator.
+
+    An exact dyadic constant of few bits stays exact.
+
+    Args:
+        name: the value that the accumulator is rounded to.
+        reals: the constant, float64; finite.
+        scale_bits: of what it is multiplied with.
+        magnitude: static bound of the accumulator for a choice.
+
+    Raises:
+        LayoutFailed: no choice with at least `MIN_BITS` satisfies rules U and Z.
+    """
+    largest = float(np.abs(reals).max(initial=0.0))
+    if not math.isfinite(largest):
+        raise builder.failed(f"{name}: a constant of the model is not finite")
+    finest = _exact_bits(reals)
+    if finest is None:
+        finest = math.floor(math.log2(MAX_CONSTANT / largest))
+        coarsest = finest - MAX_CONSTANT.bit_length() + MIN_BITS
+    else:
+        coarsest = finest
+    tried = Constant(integers_of(reals, finest), finest)
+    for bits in range(finest, coarsest - 1, -1):
+        tried = Constant(integers_of(reals, bits), bits)
+        if builder.fits(name, scale_bits + bits, magnitude(tried)):
+            return tried
+    builder.prove_rounding(name, scale_bits + tried.scale_bits, magnitude(tried))
+    return tried
+
+
+def _exact_bits(reals: Reals) -> int | None:
+    """Fewest fraction bits that hold the constant exactly in at most 13 bits, if any do."""
+    largest = float(np.abs(reals).max(initial=0.0))
+    if largest == 0.0:
+        return 0
+    finest = math.floor(math.log2(MAX_CONSTANT / largest))
+    if not np.array_equal(np.ldexp(np.rint(np.ldexp(reals, finest)), -finest), reals):
+        return None
+    whole = integers_of(reals, finest)
+    common = int(np.bitwise_or.reduce(np.abs(whole).reshape(-1)))
+    return finest - ((common & -common).bit_length() - 1)

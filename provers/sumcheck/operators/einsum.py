@@ -1,0 +1,63 @@
+"""Exact einsums of integers through float64 matrix products."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zkdps.provers.sumcheck.system import Int64s
+
+EXACT = 1 << 53
+"""Integers below are exact in float64, and so is every partial sum that stays below."""
+
+
+def contract(left: Int64s, right: Int64s, letters: tuple[str, str, str], magnitude: int) -> Int64s:
+    """sum over letters that the result has not: left[letters[0]] * right[letters[1]].
+
+    Args:
+        letters: of left, right and the result; every letter once in each.
+        magnitude: bound of the sum of absolute values, thus of every partial sum.
+
+    Raises:
+        ValueError: the bound is too large for float64 to be exact.
+    """
+    if magnitude >= EXACT:
+        raise ValueError(f"sums of up to {magnitude} are not exact in float64")
+    result = contract_reals(left.astype(np.float64), right.astype(np.float64), letters)
+    return np.rint(result).astype(np.int64)
+
+
+def contract_reals(
+    left: NDArray[np.float64], right: NDArray[np.float64], letters: tuple[str, str, str]
+) -> NDArray[np.float64]:
+    """The same in float64: one batched matrix product."""
+    first, second, result = letters
+    sizes = {
+        **dict(zip(first, left.shape, strict=True)),
+        **dict(zip(second, right.shape, strict=True)),
+    }
+    alone = "".join(c for c in first if c not in second and c not in result)
+    left = left.sum(axis=tuple(first.index(c) for c in alone))
+    first = "".join(c for c in first if c not in alone)
+    alone = "".join(c for c in second if c not in first and c not in result)
+    right = right.sum(axis=tuple(second.index(c) for c in alone))
+    second = "".join(c for c in second if c not in alone)
+    batch = [c for c in result if c in first and c in second]
+    rows = [c for c in result if c in first and c not in second]
+    columns = [c for c in result if c in second and c not in first]
+    summed = [c for c in first if c in second and c not in result]
+
+    def extent(chosen: list[str]) -> int:
+        return math.prod(sizes[c] for c in chosen)
+
+    a = left.transpose([first.index(c) for c in batch + rows + summed])
+    b = right.transpose([second.index(c) for c in batch + summed + columns])
+    product = np.matmul(
+        a.reshape(extent(batch), extent(rows), extent(summed)),
+        b.reshape(extent(batch), extent(summed), extent(columns)),
+    )
+    order = batch + rows + columns
+    shaped = product.reshape([sizes[c] for c in order])
+    return shaped.transpose([order.index(c) for c in result])
