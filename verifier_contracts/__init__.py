@@ -1,4 +1,4 @@
 """Verifiers for contracts, and the reference they are tested against."""
 
-REFERENCES = frozenset({"ezkl"})
-"""Back ends whose proofs the reference verifier reads, by name."""
+REFERENCES = frozenset({"ezkl", "sumcheck"})
+"""Back ends whose proofs a reference verifier reads, by name."""

@@ -1,21 +1,20 @@
 """Check 5 a second time, with a verifier that shares no code with the prover.
 
 Both verifiers must agree on every proof.  If they do not, one of them is wrong, and the run is not
-verified whichever it is.  The reference verifier is imported when it is used: py_ecc takes a while.
+verified whichever it is.  Reference verifiers are imported when they are used: py_ecc takes a
+while.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 from zkdps.core.errors import CheckFailed, UsageConflict
 from zkdps.core.model_key import ModelKey
-from zkdps.core.run import Run
+from zkdps.core.run import Run, proof_context
 from zkdps.core.statement import Receipt
 from zkdps.verifier_contracts import REFERENCES
-
-if TYPE_CHECKING:
-    from zkdps.verifier_contracts.reference import Claim
 
 NO_NAME = "none: "
 
@@ -27,16 +26,15 @@ def check_available(key: ModelKey) -> None:
 
 
 def name_of(key: ModelKey, block: int) -> str:
-    """What contracts and the reference verifier call a block's key (Keccak-256 of its artifact).
+    """What contracts and the reference verifier call a block's key.
 
-    Where it has no such name: `none: ` and the reason.
+    For ezkl, Keccak-256 of its artifact; for sumcheck, SHA-256 of its system.  Where it has no such
+    name: `none: ` and the reason.
     """
     if key.prover not in REFERENCES:
         return f"{NO_NAME}keys of {key.prover} have no artifact"
-    from zkdps.verifier_contracts.reference.claims import key_id_of
-
     try:
-        return key_id_of(key.blocks[block].material, block)
+        return _key_id(key, block)
     except CheckFailed as error:
         return f"{NO_NAME}{error.reason}" + (f" ({error.got})" if error.got else "")
 
@@ -47,36 +45,79 @@ def verify_again(key: ModelKey, run: Run) -> None:
     Raises:
         CheckFailed: check 5, the reference verifier rejects one.
     """
-    from zkdps.verifier_contracts.reference import verify_all
-
-    claims = [_claim(key, receipt) for receipt in run.receipts]
     try:
-        verify_all(claims)
+        _CHECKS[key.prover](key, run, run.receipts)
     except CheckFailed as error:
         reason = f"the two verifiers disagree: {key.prover} accepts, the reference rejects"
-        raise CheckFailed(5, f"{reason}: {error.reason}", block=error.block) from error
+        raise CheckFailed(
+            5, f"{reason}: {error.reason}", error.block, None, error.expected, error.got
+        ) from error
 
 
-def explain_rejection(key: ModelKey, receipt: Receipt, rejected: CheckFailed) -> CheckFailed:
+def explain_rejection(
+    key: ModelKey, run: Run, receipt: Receipt, rejected: CheckFailed
+) -> CheckFailed:
     """The error to raise for a proof that the prover's own verifier rejected.
 
     That one, unless the reference verifier accepts the proof.
     """
-    from zkdps.verifier_contracts.reference import verify_all
-
     try:
-        verify_all([_claim(key, receipt)])
+        _CHECKS[key.prover](key, run, [receipt])
     except CheckFailed:
         return rejected
     reason = f"the two verifiers disagree: the reference accepts, {key.prover} rejects"
     return CheckFailed(5, f"{reason}: {rejected.reason}", block=rejected.block)
 
 
-def _claim(key: ModelKey, receipt: Receipt) -> Claim:
+class _Check(Protocol):
+    def __call__(self, key: ModelKey, run: Run, receipts: Sequence[Receipt]) -> None:
+        """Raise `CheckFailed` unless the reference verifier accepts all receipts."""
+
+
+def _check_ezkl(key: ModelKey, run: Run, receipts: Sequence[Receipt]) -> None:
+    from zkdps.verifier_contracts.reference import verify_all
     from zkdps.verifier_contracts.reference.claims import claim_of
 
-    index, specs = receipt.statement.block, key.plan.specs
-    block = key.plan.blocks[index]
-    sizes = [specs[name].size for name in (*block.inputs, *block.outputs)]
-    material = key.blocks[index].material
-    return claim_of(material, key.trust, receipt.statement, receipt.proof, sizes)
+    del run
+    verify_all(
+        [
+            claim_of(
+                key.blocks[receipt.statement.block].material,
+                key.trust,
+                receipt.statement,
+                receipt.proof,
+                _sizes(key, receipt),
+            )
+            for receipt in receipts
+        ]
+    )
+
+
+def _check_sumcheck(key: ModelKey, run: Run, receipts: Sequence[Receipt]) -> None:
+    from zkdps.verifier_contracts.reference.sumcheck.claims import check_receipt
+
+    for receipt in receipts:
+        block = receipt.statement.block
+        context = proof_context(run.run_id, block)
+        check_receipt(key.blocks[block].material, receipt, context, _sizes(key, receipt))
+
+
+_CHECKS: dict[str, _Check] = {"ezkl": _check_ezkl, "sumcheck": _check_sumcheck}
+
+
+def _key_id(key: ModelKey, block: int) -> str:
+    material = key.blocks[block].material
+    if key.prover == "sumcheck":
+        from zkdps.verifier_contracts.reference.sumcheck.claims import key_id_of as sumcheck_id_of
+
+        return sumcheck_id_of(material, block)
+    from zkdps.verifier_contracts.reference.claims import key_id_of
+
+    return key_id_of(material, block)
+
+
+def _sizes(key: ModelKey, receipt: Receipt) -> list[int]:
+    """Elements of the block's inputs, then outputs."""
+    specs = key.plan.specs
+    block = key.plan.blocks[receipt.statement.block]
+    return [specs[name].size for name in (*block.inputs, *block.outputs)]

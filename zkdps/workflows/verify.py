@@ -221,7 +221,7 @@ def _check_proofs(
                 wait()
             except CheckFailed as error:
                 if policy.independent:
-                    raise independent.explain_rejection(key, receipt, error) from error
+                    raise independent.explain_rejection(key, run, receipt, error) from error
                 raise
             observer.finished(step, position, total)
     strength = strength_of(key.prover, [block.material for block in key.blocks])

@@ -47,25 +47,38 @@ def verify(
     Raises:
         CheckFailed: (5) the key is malformed or the proof does not prove the statement.
     """
+    verify_system(read_system(material), inputs, outputs, context, proof)
+
+
+def read_system(material: Mapping[str, bytes]) -> System:
+    """The system that a key's members hold.
+
+    Raises:
+        CheckFailed: (5) a member is missing or malformed.
+    """
     for member in (SYSTEM_MEMBER, TABLES_MEMBER):
         if member not in material:
-            raise failed("the key lacks a member", member, "none")
-    system = parse_system(material[SYSTEM_MEMBER], material[TABLES_MEMBER])
-    counts = len(system.inputs), len(system.outputs)
-    if (len(inputs), len(outputs)) != counts:
-        raise failed("the statement has another number of commitments than the key's block")
-    roots = (*inputs, *outputs)
-    if any(len(root) != DIGEST_BYTES for root in roots):
-        raise failed("a commitment is not a root of 32 bytes")
-    verify_system(system, roots, context, proof)
+            raise failed("the key lacks what the reference verifier reads", member, "none")
+    return parse_system(material[SYSTEM_MEMBER], material[TABLES_MEMBER])
 
 
-def verify_system(system: System, roots: Sequence[bytes], context: bytes, proof: bytes) -> None:
-    """Check one proof of a parsed system; `roots` are of inputs, then outputs.
+def verify_system(
+    system: System,
+    inputs: Sequence[bytes],
+    outputs: Sequence[bytes],
+    context: bytes,
+    proof: bytes,
+) -> None:
+    """Check one proof of a system that was read before; see `verify`.
 
     Raises:
         CheckFailed: (5) it does not prove the statement.
     """
+    if (len(inputs), len(outputs)) != (len(system.inputs), len(system.outputs)):
+        raise failed("the statement has another number of commitments than the key's system")
+    roots = (*inputs, *outputs)
+    if any(len(root) != DIGEST_BYTES for root in roots):
+        raise failed(f"a commitment is not a root of {DIGEST_BYTES} bytes")
     messages = Messages(Field(system.preset.degree), proof)
     absorb = messages.transcript.absorb
     absorb("protocol", PROTOCOL)
