@@ -22,8 +22,9 @@ class Addition:
     Integers: with S the largest scale of the operands, c_i = round(coefficient_i * 2^e), the
     largest |c_i| <= 4095, e the largest that satisfies rules U and Z, the smallest exact one where
     all are dyadic; constant' = round(constant * 2^(S + e)), halves to even;
-    y = floor((sum c_i * 2^(S - scale(x_i)) * x_i + constant' + 2^(s-1)) / 2^s), s = S + e - scale(y).
-    Where s < 0 the sum is multiplied by 2^-s instead.
+    y = floor((sum c_i * 2^(S - scale(x_i)) * x_i + constant' + 2^(s-1)) / 2^s),
+    s = S + e - scale(y).  Where s would be negative all c_i are multiplied by 2^-s and
+    e is -s more.
     """
 
     name: str

@@ -40,7 +40,8 @@ def quantise_constant(
 ) -> Constant:
     """The finest integers for a constant that is multiplied into an accumulator.
 
-    An exact dyadic constant of few bits stays exact.
+    An exact dyadic constant of few bits stays exact.  Where the product would be coarser than the
+    result, the integers are multiplied by the power of two that is missing.
 
     Args:
         name: the value that the accumulator is rounded to.
@@ -57,16 +58,23 @@ def quantise_constant(
     finest = _exact_bits(reals)
     if finest is None:
         finest = math.floor(math.log2(MAX_CONSTANT / largest))
-        coarsest = finest - MAX_CONSTANT.bit_length() + MIN_BITS
-    else:
-        coarsest = finest
-    tried = Constant(integers_of(reals, finest), finest)
+    coarsest = finest
+    if largest > 0.0:
+        coarsest = min(finest, math.ceil(math.log2((1 << MIN_BITS - 1) / largest)))
+    wanted = builder.width(name).scale_bits - scale_bits
+    tried = _raised(Constant(integers_of(reals, finest), finest), wanted)
     for bits in range(finest, coarsest - 1, -1):
-        tried = Constant(integers_of(reals, bits), bits)
+        tried = _raised(Constant(integers_of(reals, bits), bits), wanted)
         if builder.fits(name, scale_bits + bits, magnitude(tried)):
             return tried
     builder.prove_rounding(name, scale_bits + tried.scale_bits, magnitude(tried))
     return tried
+
+
+def _raised(chosen: Constant, scale_bits: int) -> Constant:
+    """The same number at `scale_bits` or finer: what is added to the product is rounded there."""
+    missing = max(scale_bits - chosen.scale_bits, 0)
+    return Constant(chosen.integers << missing, chosen.scale_bits + missing)
 
 
 def _exact_bits(reals: Reals) -> int | None:

@@ -25,7 +25,7 @@ class Contraction:
     Integers: f = round(factor * 2^e), |f| <= 4095, e the largest that satisfies rules U and Z, the
     smallest exact one where factor is dyadic;
     y = floor((f * sum left right + 2^(s-1)) / 2^s), s = scale(left) + scale(right) + e - scale(y).
-    Where s < 0 the sum is multiplied by 2^-s instead.
+    Where s would be negative f is multiplied by 2^-s and e is -s more.
     """
 
     name: str

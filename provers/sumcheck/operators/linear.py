@@ -27,8 +27,8 @@ class Linear:
 
     Integers: W' = round(W * 2^w) and b' = round(b * 2^(scale(x) + w)), halves to even, w the
     largest with |W'| <= 4095 that satisfies rules U and Z;
-    y = floor((sum x W' + b' + 2^(s-1)) / 2^s), s = scale(x) + w - scale(y).  Where s < 0 the sum is
-    multiplied by 2^-s instead.
+    y = floor((sum x W' + b' + 2^(s-1)) / 2^s), s = scale(x) + w - scale(y).  Where s would be
+    negative W' is multiplied by 2^-s and w is -s more.
     """
 
     name: str

@@ -21,8 +21,8 @@ class Scaling:
 
     Integers: f = round(factor * 2^e), |f| <= 4095, e the largest that satisfies rules U and Z, the
     smallest exact one where factor is dyadic; b = round(bias * 2^(scale(x) + e)), halves to even;
-    y = floor((x f + b + 2^(s-1)) / 2^s), s = scale(x) + e - scale(y).  Where s < 0 the sum is
-    multiplied by 2^-s instead.
+    y = floor((x f + b + 2^(s-1)) / 2^s), s = scale(x) + e - scale(y).  Where s would be
+    negative f is multiplied by 2^-s and e is -s more.
     """
 
     name: str
