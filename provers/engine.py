@@ -140,6 +140,11 @@ class Worker:
         """Whether the process still runs."""
         return self._usage is None and self._reap(os.WNOHANG) is None
 
+    @property
+    def peak_rss_bytes(self) -> int:
+        """Largest resident set so far."""
+        return self._peak_rss_bytes
+
     def call(self, request: Request, limits: Limits) -> Any:
         """Run one request; whatever goes wrong, the process is gone afterwards unless the back
         end merely raised.
@@ -223,6 +228,12 @@ class Worker:
             self._reap(0)
         with contextlib.suppress(BrokenPipeError):
             self._requests.close()
+
+    def strike(self) -> None:
+        """Kill the process from another thread; the thread whose call it serves reaps it."""
+        if self._usage is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _reap(self, options: int) -> Usage | None:
         if self._usage is None:

@@ -11,11 +11,11 @@ from zkdps.core.plan import TensorSpec
 from zkdps.core.statement import Commitment, Link, Proof, Statement
 from zkdps.provers.ezkl import commitments, proofs
 from zkdps.provers.ezkl.felts import felts
-from zkdps.provers.ezkl.files import workplace
 from zkdps.provers.ezkl.runner import Runner
 from zkdps.provers.ezkl.settings import link_of, parse_settings
 from zkdps.provers.ezkl.srs import VERIFIER_LOGROWS, development_s_g2
 from zkdps.provers.ezkl.srs_format import G2_GENERATOR, file_bytes, logrows_of, parse
+from zkdps.provers.files import workplace
 
 VERIFIER_MEMBER = "srs-verifier.bin"
 BASIS_MEMBER = "basis.bin"

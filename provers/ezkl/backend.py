@@ -24,7 +24,7 @@ from zkdps.provers.engine import Limits
 from zkdps.provers.ezkl import commitments, parameters, proofs, srs, witnesses
 from zkdps.provers.ezkl.auditor import Auditor, is_development
 from zkdps.provers.ezkl.cost import Layout, Machine, layout, predict
-from zkdps.provers.ezkl.files import member, storage, workplace
+from zkdps.provers.ezkl.files import member
 from zkdps.provers.ezkl.keys import Keys
 from zkdps.provers.ezkl.machine import fit_machine, machine_constants
 from zkdps.provers.ezkl.runner import Runner, read_json, version
@@ -37,6 +37,7 @@ from zkdps.provers.ezkl.settings import (
     parse_settings,
 )
 from zkdps.provers.ezkl.settings_check import check_settings
+from zkdps.provers.files import storage, workplace
 
 
 class EzklProver:

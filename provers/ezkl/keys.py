@@ -18,9 +18,10 @@ from zkdps.core.statement import Link, Usage
 from zkdps.provers.ezkl import commitments, srs
 from zkdps.provers.ezkl.auditor import BASIS_MEMBER, VERIFIER_MEMBER
 from zkdps.provers.ezkl.felts import felt
-from zkdps.provers.ezkl.files import member, storage, workplace
+from zkdps.provers.ezkl.files import member
 from zkdps.provers.ezkl.runner import Runner, version
 from zkdps.provers.ezkl.settings import choice_of
+from zkdps.provers.files import storage, workplace
 
 VKA_MEMBER = "vka.bin"
 VKA_REFUSAL_MEMBER = "vka-refusal.json"
