@@ -1,0 +1,77 @@
+"""Calls of `zkdps.provers.sumcheck.calls` in worker processes, errors of zkdps included.
+
+A worker returns an error of ours as a record, so that it arrives with its fields; everything else
+that goes wrong there, death and time included, is mapped by `zkdps.provers.failures`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from zkdps.core import errors
+from zkdps.provers.engine import Limits, Request
+from zkdps.provers.failures import mapped
+from zkdps.provers.pool import ONE_THREAD, Pool
+
+MODULE = "zkdps.provers.sumcheck.calls"
+
+VERIFY_TIMEOUT_S = 300.0
+"""Honest proofs take about a second; a hostile key may not hold an auditor up for longer."""
+
+VERIFY_MEMORY_BYTES = 8 << 30
+
+
+class Runner:
+    """The functions of `calls` behind a pool; safe to share between threads."""
+
+    def __init__(self, limits: Limits, jobs: int) -> None:
+        self.pool = Pool(MODULE, limits, jobs, ONE_THREAD)
+
+    def call(self, step: str, block: int, name: str, *args: Path | str | int | None) -> Any:
+        """The result of function `name` in the worker of that block.
+
+        Raises:
+            ZkdpsError: what the function raised; ProofError and StorageFailed for all else.
+        """
+        return self._run(step, block, name, args, self.pool.limits)
+
+    def judge(self, block: int, name: str, *args: Path | str | int | None) -> Any:
+        """As `call`, for what strangers gave: within the limits of an auditor."""
+        given = self.pool.limits
+        limits = Limits(
+            min(given.timeout_s, VERIFY_TIMEOUT_S),
+            min(given.memory_bytes or VERIFY_MEMORY_BYTES, VERIFY_MEMORY_BYTES),
+        )
+        return self._run("verify", block, name, args, limits)
+
+    def start(self, name: str) -> None:
+        """Let every worker run a function without arguments, in the background."""
+        for place in range(self.pool.jobs):
+            self.pool.start(Request(name), place)
+
+    def start_one(self, block: int, name: str, *args: Path | str | int | None) -> None:
+        """Let the worker of a block run a function, in the background."""
+        self.pool.start(Request(name, args), block)
+
+    def _run(
+        self,
+        step: str,
+        block: int,
+        name: str,
+        args: tuple[Path | str | int | None, ...],
+        limits: Limits,
+    ) -> Any:
+        request = Request(name, args, returns=True)
+        with mapped(block, step, args[0] if args else "memory"):
+            answer = self.pool.call(request, max(block, 0), limits)
+        if "raised" in answer:
+            raise _rebuilt(answer["raised"], answer["fields"])
+        return answer["returned"]
+
+
+def _rebuilt(name: str, fields: dict[str, Any]) -> errors.ZkdpsError:
+    kind: type[errors.ZkdpsError] = getattr(errors, name)
+    return kind(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    )
