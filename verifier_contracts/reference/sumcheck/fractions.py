@@ -1,4 +1,4 @@
-"""Look-ups by sums of fractions: two trees, from roots to leaves (`docs/sumcheck.md` §5.1).
+"""Look-ups by sums of fractions: two trees, from roots to leaves (`docs/sumcheck.md` §5, look-ups).
 
 Papini and Haböck, ePrint 2023/1284, on Haböck, ePrint 2022/1530.
 """

@@ -1,4 +1,4 @@
-"""The opening: all claims at one random address, then rows and columns (`docs/sumcheck.md` §5.3-4).
+"""The opening: all claims at one random address, then rows and columns (`docs/sumcheck.md` §5, opening).
 
 The row combination is Ligero's (Ames et al., CCS 2017), with the tensor coefficients of Diamond and
 Gruen (ePrint 2024/1351).
@@ -129,12 +129,11 @@ def _encode(field: Field, u: Sequence[int], length: int, indices: Sequence[int])
     inner_count = 1 << min(4, len(u).bit_length() - 1)
     outer_count = len(u) // inner_count
     period = length // outer_count
-    inner = [
-        [field.dot(u[a::outer_count], powers) for a in range(outer_count)]
-        for powers in (
-            _base_powers(pow(omega, outer_count * i, P), inner_count) for i in range(period)
-        )
-    ]
+    strides = [u[a::outer_count] for a in range(outer_count)]
+    inner = []
+    for i in range(period):
+        powers = _base_powers(pow(omega, outer_count * i, P), inner_count)
+        inner.append([field.dot(stride, powers) for stride in strides])
     return [
         field.dot(inner[i % period], _base_powers(pow(omega, i, P), outer_count)) for i in indices
     ]

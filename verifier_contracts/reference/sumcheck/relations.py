@@ -1,4 +1,4 @@
-"""Relations: linear terms at once, products by one sumcheck (`docs/sumcheck.md` §5.2)."""
+"""Relations: linear terms at once, products by one sumcheck (`docs/sumcheck.md` §5, relations)."""
 
 from __future__ import annotations
 

@@ -1,9 +1,22 @@
-"""Verification of a proof from its key's bytes alone (`docs/sumcheck.md` §5, in its order).
+"""Verification of a proof from its key's bytes: all messages in order (`docs/sumcheck.md` §5).
 
-0. Bind: protocol, system, context, roots, public values and the auxiliary root are absorbed.
-1. Look-ups: two trees of fractions; two claims.
-2. Relations: linear terms, one sumcheck of all products, public tensors; claims.
-3. All claims become one, and 4. the commitments are opened.
+A quoted name is a message's label, (k) its number of field elements; `<-` draws challenges in one
+squeeze.  Nothing is drawn, and no message is there, where its count is 0.
+
+    Start.      absorb "protocol", "system" (SHA-256 of system.json), "context", "roots" (of inputs,
+                outputs and weights, one after the other); "public", one message a public tensor:
+                residues as u32; "aux": a root, where there are auxiliary tensors.
+    Look-ups    (`fractions`), where there are tables.  grind; alpha, beta1, beta2 <-;
+                "roots-of-trees" (4).  For the look-ups' tree, then the tables', layer by layer, the
+                root's children first: except for these lambda <-, a round for each variable
+                { "h" (2), x <- }; then "children" (4), c <-.
+    Relations   (`relations`).  rho of each label <-, of each public tensor <-, lambda <-;
+                "linear" (1).  Where terms are products, for each variable of each shared label
+                { "g" (degree), r <- }; "factors" (one for each distinct one).
+    Opening     (`opening`).  gamma <-; for each variable of the address space { "t" (2), r <- };
+                "w" (1), "u" (C); grind; Q indices <-.  Then, not absorbed, for each commitment: its
+                columns at the distinct indices, ascending, and the siblings towards its root, level
+                by level, left to right.
 
 Success is silence, failure raises.
 """
