@@ -1,4 +1,4 @@
-"""The opening: all claims at one random address, then rows and columns (`docs/sumcheck.md` §5, opening).
+"""The opening: all claims at one random address, rows and columns (`docs/sumcheck.md` §5, opening).
 
 The row combination is Ligero's (Ames et al., CCS 2017), with the tensor coefficients of Diamond and
 Gruen (ePrint 2024/1351).

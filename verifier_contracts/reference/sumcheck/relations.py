@@ -1,4 +1,19 @@
-"""Relations: linear terms at once, products by one sumcheck (`docs/sumcheck.md` §5, relations)."""
+"""Relations: linear terms at once, products by one sumcheck (`docs/sumcheck.md` §5, relations).
+
+The weight of a term of relation i is lambda^i * coefficient, times sum_{x < size} eq(rho_l, x) for
+each label l of the relation that none of its forms has.  Then, over all terms of all relations,
+
+    v = sum of weight * (form at eq(rho_l, .) or 1)                         (0 or 1 forms)
+   -v = sum of weight * sum_x prod_{l shared, of the relation} eq(rho_l, x_l) * prod (forms at x)
+
+where x runs over the shared labels of a term, those in two of its forms or more; other labels of a
+form are at eq(rho_l, .) where the relation has them, else at 1.  The second line is a sumcheck over
+the variables of all labels that any term shares, in the system's order; it ends at points r_l with
+
+    sum of weight * 2^-idle * prod_{l shared, of the relation} eq(rho_l, r_l) * prod (factors)
+
+idle being the variables that a term does not share.
+"""
 
 from __future__ import annotations
 
