@@ -53,7 +53,7 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
         if output.name in passed and not _is_whole(output.wire, output.name):
             raise LayoutFailed(block, f"output {output.name!r} has the name of another input")
     fixed = {spec.name: _stored(spec) for spec in program.inputs}
-    fixed.update({o.name: o.shape for o in outputs if o.name not in passed})
+    fixed.update({o.name: o.shape or (1,) for o in outputs if o.name not in passed})
     bounds = BoundsTable(block)
     builder = Builder(block, widths, storage_shapes(program, fixed), bounds)
     for spec in program.inputs:
@@ -120,7 +120,7 @@ def _declare_input(builder: Builder, spec: InputSpec) -> None:
 def _stored(spec: InputSpec) -> tuple[int, ...]:
     """Storage of an input: its own shape; a public one is flat, as its reader needs it."""
     if spec.kind is Kind.REAL:
-        return spec.shape
+        return spec.shape or (1,)
     size = 1
     for extent in spec.shape:
         size *= extent

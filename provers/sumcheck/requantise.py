@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zkdps.provers.sumcheck.bounds import BoundRow
-from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
+from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of
 from zkdps.provers.sumcheck.program import Width
 from zkdps.provers.sumcheck.system import Bound, Holder, Int64s
 from zkdps.provers.sumcheck.wires import whole
@@ -138,5 +138,5 @@ def _stored(builder: Builder, name: str) -> tuple[Axis, Operand]:
     """A tensor read along its own storage axes."""
     storage = builder.storage.shapes[name]
     labels = builder.labels(*storage)
-    axes = {str(i): (label,) for i, label in enumerate(labels)}
-    return labels, builder.operand(whole(name, storage), axes, "".join(axes))
+    groups = tuple((label,) for label in labels)
+    return labels, operand_of(builder, whole(name, storage), groups, {})

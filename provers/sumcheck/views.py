@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from zkdps.provers.sumcheck.system import Affine, Int64s
 from zkdps.provers.sumcheck.wires import NOTHING, Wire
 
 Shape = tuple[int, ...]
+
+MAX_GAPPED_FACTORS = 3
+"""Labels tried for an axis along which every line has places without an entry."""
 
 
 def affine_indices(index: Int64s, storage: Shape) -> tuple[Affine, ...] | None:
@@ -163,13 +166,27 @@ def _assemble(
 
 
 def _axis_factors(index: Int64s, storage: Shape, axis: int) -> Shape | None:
-    """The mixed radix of one axis, from a line along it that has no gaps."""
+    """The mixed radix of one axis, from the line along it that has the fewest gaps."""
     lines = np.moveaxis(index, axis, -1).reshape(-1, index.shape[axis])
-    whole = (lines >= 0).all(axis=1)
-    at = int(np.argmax(whole))
-    if not whole[at]:
-        return None
-    return _radix(np.stack(np.unravel_index(lines[at], storage)))
+    line = lines[int(np.argmax((lines >= 0).sum(axis=1)))]
+    if (line >= 0).all():
+        return _radix(np.stack(np.unravel_index(line, storage)))
+    for count in range(1, MAX_GAPPED_FACTORS + 1):
+        for factors in _factorisations(len(line), count):
+            if affine_indices(line.reshape(factors), storage) is not None:
+                return factors
+    return None
+
+
+def _factorisations(size: int, count: int) -> Iterator[Shape]:
+    """Ordered factorisations into `count` factors above 1."""
+    if count == 1:
+        yield (size,)
+        return
+    for outer in range(2, size // 2 + 1):
+        if size % outer == 0:
+            for inner in _factorisations(size // outer, count - 1):
+                yield (outer, *inner)
 
 
 def _radix(line: np.ndarray) -> Shape | None:
