@@ -401,6 +401,24 @@ def doctor_command(context: click.Context, /, machine: Machine, voice: Voice) ->
         context.exit(FAILED_EXIT)
 
 
+@verb(root, "warm")
+@options.on_machine
+@options.watched
+def warm_command(machine: Machine, voice: Voice) -> None:
+    """Compile the kernels of the sumcheck back end, so that the first proof need not.
+
+    \b
+    Examples:
+      zkdps warm
+    """
+    settle()
+    from zkdps.workflows.warm import warm
+
+    with voice.watching() as observer:
+        report = warm(machine=machine, observer=observer)
+    voice.emit(report, records.of_warm, pages.warm_page)
+
+
 root.add_command(srs_group)
 
 if __name__ == "__main__":

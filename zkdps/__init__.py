@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zkdps.workflows.report import report, report_key
     from zkdps.workflows.srs import check_srs, import_srs, list_srs, make_srs
     from zkdps.workflows.verify import verify
+    from zkdps.workflows.warm import warm
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ __all__ = [
     "report",
     "report_key",
     "verify",
+    "warm",
 ]
 
 _ROOMS = {

@@ -70,6 +70,20 @@ class Runner:
         return answer["returned"]
 
 
+def compile_kernels(timeout_s: float, memory_bytes: int | None) -> float:
+    """Compile the kernels into numba's cache, or find them there; seconds that it took.
+
+    Raises:
+        MissingPackage: numba is not installed.
+        ProofError: the compiler failed.
+    """
+    runner = Runner(Limits(timeout_s, memory_bytes), 1)
+    try:
+        return float(runner.call("warm", 0, "warm"))
+    finally:
+        runner.pool.close()
+
+
 def _rebuilt(name: str, fields: dict[str, Any]) -> errors.ZkdpsError:
     kind: type[errors.ZkdpsError] = getattr(errors, name)
     return kind(

@@ -18,7 +18,7 @@ from zkdps.core.errors import CheckFailed
 from zkdps.core.policy import Policy
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Coverage, Link
-from zkdps.workflows.reports import Cuts, Machine
+from zkdps.workflows.reports import Cuts, Machine, WarmReport
 
 Spy = Callable[[str, object], dict[str, Any]]
 MODEL = "zkdps/workflows/data/digits.onnx"
@@ -168,6 +168,33 @@ def test_srs(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run(["srs", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"srs": []}
+
+
+@pytest.mark.parametrize(("was_warm", "word"), [(True, "loaded"), (False, "compiled")])
+def test_warm(spy: Spy, was_warm: bool, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spy("warm.warm", WarmReport(12.0, was_warm))
+    assert run(["warm"]) == 0
+    assert capsys.readouterr().out == f"kernels {word} in 12.0 s: ready to prove\n"
+    assert run(["warm", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"seconds": 12.0, "was_warm": was_warm}
+
+
+def test_what_chooses_a_back_end(spy: Spy, tmp_path: Path) -> None:
+    asked = spy("build.build", samples.build_report())
+    args = ["build", MODEL, "--data", FILE, "-o", str(tmp_path / "P"), "--prover", "auto"]
+    assert run([*args, "--security", "128", "--for-contracts", "--link", "merkle"]) == 0
+    chosen = (asked["prover"], asked["security"], asked["for_contracts"], asked["link"])
+    assert chosen == ("auto", "128", True, Link.MERKLE)
+
+
+def test_jobs_reach_the_machine(spy: Spy, tmp_path: Path) -> None:
+    asked = spy("prove.prove", samples.prove_report())
+    args = ["prove", "tests", "--input", FILE, "-o", str(tmp_path / "r")]
+    assert run(args) == 0
+    assert (asked["machine"].jobs, asked["self_check"]) == (None, False)
+    assert run([*args, "--jobs", "3", "--self-check"]) == 0
+    assert (asked["machine"].jobs, asked["self_check"]) == (3, True)
+    assert run([*args, "--jobs", "0"]) == 2
 
 
 @pytest.mark.parametrize(("is_fine", "code"), [(True, 0), (False, 1)])

@@ -70,6 +70,7 @@ def test_all_is_exactly_the_verbs() -> None:
         "report",
         "report_key",
         "verify",
+        "warm",
     ]
     assert zkdps.__all__ == sorted(zkdps.__all__)
     assert set(zkdps.__all__) <= set(dir(zkdps))

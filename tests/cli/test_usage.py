@@ -31,7 +31,7 @@ ALL = dict(commands())
 def test_the_verbs() -> None:
     assert {" ".join(path) for path in ALL if path} == {
         "build", "demo", "doctor", "inspect", "key", "key audit", "plan", "prove", "report", "srs",
-        "srs check", "srs import", "srs list", "srs make", "verify",
+        "srs check", "srs import", "srs list", "srs make", "verify", "warm",
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PlanReport,
         ProveReport,
         SrsFile,
+        WarmReport,
     )
 
 MAX_VALUES = 16
@@ -126,6 +127,12 @@ def findings_page(findings: Sequence[Finding]) -> Page:
         if finding.remedy and not finding.is_fine:
             rows.append(("", "", f"to get it: {finding.remedy}"))
     return [grid(rows)]
+
+
+def warm_page(report: WarmReport) -> Page:
+    """One line."""
+    verb = "loaded" if report.was_warm else "compiled"
+    return [words(f"kernels {verb} in {format_seconds(report.seconds)}: ready to prove")]
 
 
 def demo_page(report: DemoReport) -> Page:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ProveReport,
         SrsFile,
         Verdict,
+        WarmReport,
     )
 
 Record = Mapping[str, object]
@@ -177,6 +178,11 @@ def of_findings(findings: Sequence[Finding]) -> Record:
         "works": all(finding.is_fine or not finding.is_needed for finding in findings),
         "findings": [asdict(finding) for finding in findings],
     }
+
+
+def of_warm(report: WarmReport) -> Record:
+    """Seconds, and whether there was anything to compile."""
+    return asdict(report)
 
 
 def of_demo(report: DemoReport) -> Record:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from zkdps.workflows.memory import available_bytes
 from zkdps.workflows.reports import Finding, Machine
+from zkdps.workflows.warm import are_warm
 
 _NEEDED = ("ezkl", "onnx", "onnx_ir", "numpy", "click", "h5py", "py_ecc", "rich")
 _EXTRAS = {
     "onnxruntime": ("operator", "building and calibrating"),
+    "numba": ("operator", "proving with sumcheck"),
     "matplotlib": ("operator", "accuracy plots"),
     "safetensors": ("operator", "calibration data in that format"),
     "torch": ("torch", "exporting torch modules"),
@@ -28,7 +30,7 @@ def doctor(*, machine: Machine) -> tuple[Finding, ...]:
     """Look at this machine; changes nothing."""
     findings = [_python(), *(_package(name) for name in _NEEDED)]
     findings += [_extra(name, *use) for name, use in _EXTRAS.items()]
-    findings += [_gpu(), _links(), _memory(), _disk(machine.cache), *_srs(machine)]
+    findings += [_kernels(), _gpu(), _links(), _memory(), _disk(machine.cache), *_srs(machine)]
     return tuple(findings)
 
 
@@ -58,6 +60,12 @@ def _extra(name: str, extra: str, use: str) -> Finding:
         version = _version("onnxruntime-gpu")
     detail = version or f"missing: needed for {use}"
     return Finding(name, version is not None, False, detail, f"pip install 'zkdps[{extra}]'")
+
+
+def _kernels() -> Finding:
+    fine = are_warm()
+    detail = "compiled" if fine else "not compiled: the first sumcheck proof takes a minute longer"
+    return Finding("sumcheck kernels", fine, False, detail, "`zkdps warm`")
 
 
 def _gpu() -> Finding:

@@ -179,6 +179,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmReport:
+    """Kernels that are ready to prove."""
+
+    seconds: float
+    """What compiling or loading them took."""
+    was_warm: bool
+    """Whether machine code was there before."""
+
+
+@dataclass(frozen=True, slots=True)
 class DemoReport:
     """One demo, from plan to verdict."""
 
