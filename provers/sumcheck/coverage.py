@@ -91,7 +91,7 @@ def _mark(system: System, form: Form, span: tuple[int, int], covered: list[Bools
     ends = sorted(sign * (end - form.constant) for end in span)
     tensor = system.tensors[view.tensor]
     if tensor.low <= ends[0] and ends[1] <= tensor.high:
-        covered[view.tensor][_read(system, form, view)] = True
+        covered[view.tensor] |= _read(system, form, view)
 
 
 def _mark_limbs(system: System, covered: list[Bools]) -> None:
@@ -110,17 +110,18 @@ def _mark_limbs(system: System, covered: list[Bools]) -> None:
         if one != -1 or weight != -rows[0] or any(part.low != 0 for part in parts):
             continue
         complete = all(
-            bool(covered[view.tensor].all())
-            and len(_read(system, form, view)) == system.tensors[view.tensor].size
+            bool(covered[view.tensor].all()) and bool(_read(system, form, view).all())
             for view in (low, high)
         )
         tensor = system.tensors[whole.tensor]
         span = (-form.constant, -form.constant + rows[0] * rows[1] - 1)
         if complete and tensor.low <= span[0] and span[1] <= tensor.high and span[1] - span[0] < P:
-            covered[whole.tensor][_read(system, form, whole)] = True
+            covered[whole.tensor] |= _read(system, form, whole)
 
 
 def _read(system: System, form: Form, view: View) -> np.ndarray:
-    """Flat positions that a view reads somewhere in the box of its form's labels."""
+    """Which entries, in flat order, a view reads somewhere in the box of its form's labels."""
     places = view_positions(system, view, form.labels, None).reshape(-1)
-    return np.unique(places[places >= 0])
+    read = np.zeros(system.tensors[view.tensor].size, dtype=bool)
+    read[places[places >= 0]] = True
+    return read
