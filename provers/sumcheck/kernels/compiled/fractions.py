@@ -1,0 +1,178 @@
+"""Kernels of the logUp tree: layers of fractions, and the rounds of their sum-checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zkdps.provers.sumcheck.kernels.compiled.arithmetic import (
+    add,
+    load,
+    mul,
+    mul_late,
+    no_sum,
+    part,
+    plus,
+    put_sum,
+    settle,
+    store,
+    sub,
+)
+from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop
+
+
+@kernel("VVVVVV")
+def fraction_sums(p0: Any, p1: Any, q0: Any, q1: Any, p: Any, q: Any) -> None:
+    """p = p0 q1 + p1 q0, q = q0 q1."""
+    for i in range(len(p[0])):
+        x, y = load(q0, i), load(q1, i)
+        store(p, i, add(mul(load(p0, i), y), mul(load(p1, i), x)))
+        store(q, i, mul(x, y))
+
+
+@kernel("VVVV")
+def reciprocal_sums(q0: Any, q1: Any, p: Any, q: Any) -> None:
+    """The same where every numerator is 1: p = q0 + q1, q = q0 q1."""
+    for i in range(len(p[0])):
+        x, y = load(q0, i), load(q1, i)
+        store(p, i, add(x, y))
+        store(q, i, mul(x, y))
+
+
+@loop
+def _constant_terms(s0: Any, p1: Any, q0: Any, q1: Any, eq: Any) -> Any:
+    """sum eq (s0 q1 + p1 q0)."""
+    total = no_sum(s0)
+    for i in range(len(eq[0])):
+        value = add(mul(load(s0, i), load(q1, i)), mul(load(p1, i), load(q0, i)))
+        total = plus(total, mul_late(load(eq, i), value))
+    return total
+
+
+@loop
+def _leading_terms(
+    s0: Any, p1: Any, q0: Any, q1: Any, t0: Any, r1: Any, u0: Any, u1: Any, eq: Any
+) -> Any:
+    """sum eq ((t0 - s0) (u1 - q1) + (r1 - p1) (u0 - q0))."""
+    total = no_sum(s0)
+    for i in range(len(eq[0])):
+        left = mul(sub(load(t0, i), load(s0, i)), sub(load(u1, i), load(q1, i)))
+        right = mul(sub(load(r1, i), load(p1, i)), sub(load(u0, i), load(q0, i)))
+        total = plus(total, mul_late(load(eq, i), add(left, right)))
+    return total
+
+
+@kernel("VVVVVVVVVVIS")
+def fraction_round(
+    s0: Any,
+    p1: Any,
+    q0: Any,
+    q1: Any,
+    t0: Any,
+    r1: Any,
+    u0: Any,
+    u1: Any,
+    eq_low: Any,
+    eq_high: Any,
+    first: Any,
+    sums: Any,
+) -> None:
+    """The two sums of a round over entries first, first + 1, .. of the eq table.
+
+    s0, p1, q0, q1 lie in the lower half, t0, r1, u0, u1 in the upper one; s0 and t0 hold
+    p0 + lambda q0.  The eq table is eq_high (x) eq_low.  sums[0..] is h(0), sums[D..] h(inf).
+    """
+    limbs, period, n = len(s0), len(eq_low[0]), len(s0[0])
+    at = 0
+    while at < n:
+        row, skip = divmod(first + at, period)
+        stop = min(n, at + period - skip)
+        a, b = part(s0, at, stop), part(p1, at, stop)
+        c, d = part(q0, at, stop), part(q1, at, stop)
+        eq = part(eq_low, skip, skip + stop - at)
+        weight = load(eq_high, row)
+        h = settle(_constant_terms(a, b, c, d, eq))
+        put_sum(sums, 0, mul_late(weight, h))
+        h = settle(
+            _leading_terms(
+                a,
+                b,
+                c,
+                d,
+                part(t0, at, stop),
+                part(r1, at, stop),
+                part(u0, at, stop),
+                part(u1, at, stop),
+                eq,
+            )
+        )
+        put_sum(sums, limbs, mul_late(weight, h))
+        at = stop
+
+
+@loop
+def _unit_constant_terms(q0: Any, q1: Any, a: Any, b: Any, eq: Any) -> Any:
+    """sum eq (q0 + a) (q1 + b)."""
+    total = no_sum(q0)
+    for i in range(len(eq[0])):
+        value = mul(add(load(q0, i), a), add(load(q1, i), b))
+        total = plus(total, mul_late(load(eq, i), value))
+    return total
+
+
+@loop
+def _unit_leading_terms(q0: Any, q1: Any, u0: Any, u1: Any, c: Any, eq: Any) -> Any:
+    """sum eq (u0 - q0) (u1 - q1 + c)."""
+    total = no_sum(q0)
+    for i in range(len(eq[0])):
+        left = sub(load(u0, i), load(q0, i))
+        right = add(sub(load(u1, i), load(q1, i)), c)
+        total = plus(total, mul_late(load(eq, i), mul(left, right)))
+    return total
+
+
+@kernel("VVVVEEEVVIS")
+def unit_round(
+    q0: Any,
+    q1: Any,
+    u0: Any,
+    u1: Any,
+    a: Any,
+    b: Any,
+    c: Any,
+    eq_low: Any,
+    eq_high: Any,
+    first: Any,
+    sums: Any,
+) -> None:
+    """The two sums of a round where numerators are constants: products of shifted q alone.
+
+    sums[0..] += sum eq (q0 + a) (q1 + b); sums[D..] += sum eq (u0 - q0) (u1 - q1 + c).
+    """
+    limbs, period, n = len(q0), len(eq_low[0]), len(q0[0])
+    at = 0
+    while at < n:
+        row, skip = divmod(first + at, period)
+        stop = min(n, at + period - skip)
+        x, y = part(q0, at, stop), part(q1, at, stop)
+        eq = part(eq_low, skip, skip + stop - at)
+        weight = load(eq_high, row)
+        h = settle(_unit_constant_terms(x, y, a, b, eq))
+        put_sum(sums, 0, mul_late(weight, h))
+        h = settle(_unit_leading_terms(x, y, part(u0, at, stop), part(u1, at, stop), c, eq))
+        put_sum(sums, limbs, mul_late(weight, h))
+        at = stop
+
+
+@kernel("VVVIS")
+def weighted_total(a: Any, eq_low: Any, eq_high: Any, first: Any, sums: Any) -> None:
+    """sums += sum_i eq[first + i] a[i]: the tail of a round, where p1 = 0 and q1 = 1."""
+    period, n = len(eq_low[0]), len(a[0])
+    at = 0
+    while at < n:
+        row, skip = divmod(first + at, period)
+        stop = min(n, at + period - skip)
+        total = no_sum(a)
+        for i in range(at, stop):
+            total = plus(total, mul_late(load(eq_low, skip + i - at), load(a, i)))
+        put_sum(sums, 0, mul_late(load(eq_high, row), settle(total)))
+        at = stop
