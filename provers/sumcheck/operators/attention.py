@@ -1,0 +1,329 @@
+"""Attention: softmax(factor * q k^T) v, normalised after the product with v.
+
+    acc_ij = sum_e q_ie k_je
+    t_ij   = floor((acc_ij + 2^(s-1)) / 2^s)         scores, at the scale of the table's keys
+    m_i    = max of t_ij over the allowed j
+    e_ij   = EXP[m_i - t_ij] for allowed j, else 0;  EXP[d] = round(2^E exp(-factor d / 2^scale))
+    o_if   = round(sum_j e_ij v_jf / sum_j e_ij), halves up
+
+The relations, with a_ij the 0/1 mask (absent: 1), gap d >= 0, remainder 0 <= r < 2^s:
+
+    (2^s m_i - 2^(s-1)) a_ij - 2^s d_ij + r_ij = a_ij sum_e q_ie k_je
+    (d_ij, w_ij) in EXP                 b_ij (d_ij + 1 - a_ij) = 0,   sum_j b_ij = 1
+    e_ij = w_ij - 2^E (1 - a_ij)        S_i = sum_j e_ij
+    o_if = S_i-quotient of sum_j e_ij v_jf
+
+Where a = 0 the first says 2^s d = r < 2^s, so d = 0, w = 2^E and e = 0 whatever q and k hold; b
+cannot stand there, so the maximum is one of allowed keys.  A row without any allowed key has no b
+and no proof.  The factor has no column: it is in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zkdps.core.errors import OutOfRange
+from zkdps.core.prover import INSIDE
+from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
+from zkdps.provers.sumcheck.operators.calibrated import width_of
+from zkdps.provers.sumcheck.operators.exponential import (
+    exponentiate,
+    score_sizes,
+    score_widths,
+    sum_weights,
+)
+from zkdps.provers.sumcheck.operators.interface import Reals, Role
+from zkdps.provers.sumcheck.operators.maximum import attain, labels_of
+from zkdps.provers.sumcheck.operators.quotient import divide
+from zkdps.provers.sumcheck.program import Width, Widths
+from zkdps.provers.sumcheck.requantise import limb_bits
+from zkdps.provers.sumcheck.system import Bound, Int64s
+from zkdps.provers.sumcheck.wires import Wire, whole
+
+if TYPE_CHECKING:
+    from zkdps.provers.sumcheck.builder import Builder
+
+HEADS = "grij"
+"""Letters of scores: group of heads, head in its group, query, key."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """Attention of h = g * repeat heads over g heads of keys and values."""
+
+    name: str
+    query: Wire
+    """(h, i, e)."""
+    key: Wire
+    """(g, j, e)."""
+    value: Wire
+    """(g, j, f)."""
+    factor: float
+    """Positive; 1/sqrt(e) as a rule."""
+    pattern: Int64s | None = None
+    """Integers 0 or 1, (i, j): 1 where a key is allowed, whatever the input; causal as a rule."""
+    mask: Wire | None = None
+    """Integers 0 or 1, (j,) or broadcasting to (g, i, j): 1 where a key is allowed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(h, i, f)."""
+        return (*self.query.shape[:2], self.value.shape[2])
+
+    @property
+    def reads(self) -> tuple[Wire, ...]:
+        """Query (g, r, i, e), key, value, and the mask (g or 1, i or 1, j) if there is one."""
+        groups = self.key.shape[0]
+        heads, queries, inner = self.query.shape
+        query = self.query.reshape((groups, heads // groups, queries, inner))
+        return (query, self.key, self.value, *(() if self.mask is None else (self._mask3,)))
+
+    @property
+    def written(self) -> Wire:
+        """The result, (g, r, i, f)."""
+        groups = self.key.shape[0]
+        return whole(self.name, (groups, self.shape[0] // groups, *self.shape[1:]))
+
+    @property
+    def role(self) -> Role:
+        """A weighted mean of values."""
+        return Role.PROBABILITY
+
+    @property
+    def _mask3(self) -> Wire:
+        if self.mask is None:
+            raise ValueError(f"{self.name} has no mask")
+        return self.mask.reshape((1,) * (3 - len(self.mask.shape)) + self.mask.shape)
+
+    def real(self, operands: Sequence[Reals]) -> Reals:
+        """Attention in float64, (g, r, i, f)."""
+        scores, allowed = self._scores(operands)
+        raised = np.where(allowed, np.exp(scores - _largest(scores, allowed)), 0.0)
+        raised = raised / raised.sum(axis=-1, keepdims=True)
+        return np.asarray(raised @ operands[2][:, None], dtype=np.float64)
+
+    def measure(self, operands: Sequence[Reals]) -> dict[str, float]:
+        """Largest score, and largest distance from a row's maximum, over allowed keys."""
+        scores, allowed = self._scores(operands)
+        return score_sizes(self.name, scores, allowed)
+
+    def choose(self, maxima: Mapping[str, float], widths: Widths) -> dict[str, Width]:
+        """Scores, gaps and exponentials; the result has the values' scale and range."""
+        query, key, value = (width_of(wire, widths) for wire in self.reads[:3])
+        scale_bits = query.scale_bits + key.scale_bits
+        value_bits = value.magnitude.bit_length() + 1
+        keys = self.key.shape[1]
+        chosen = score_widths(self.name, maxima, self.factor, scale_bits, keys, value_bits)
+        return {**chosen, self.name: value}
+
+    def define(self, builder: Builder) -> None:
+        """Scores under the mask, their maximum, exponentials, one rounded division."""
+        if self.factor <= 0:
+            raise builder.failed(f"{self.name}: a factor of {self.factor} is not positive")
+        mask_letters = "" if self.mask is None else _letters(self._mask3.shape)
+        readings = [*zip(self.reads[:3], ("grie", "gje", "gjf"), strict=True)]
+        if self.mask is not None:
+            readings.append((self._mask3, mask_letters))
+        axes = builder.axes(*readings, (self.written, "grif"))
+        query, key, value = (builder.operand(w, axes, letters) for w, letters in readings[:3])
+        allowed = self._allowed(builder, axes, mask_letters)
+        gap = self._define_gaps(builder, axes, query, key, allowed)
+        step = self.factor * 2.0 ** -builder.width(f"{self.name}.score").scale_bits
+        exponentiate(builder, self.name, axes, HEADS, gap, step)
+        shape = tuple(builder.extent(axes[letter]) for letter in HEADS)
+        weight = builder.operand(whole(f"{self.name}.weight", shape), axes, HEADS)
+        unit = 1 << weight.scale_bits
+        parts = (weight,) if allowed is None else (weight, (unit, allowed))
+        weights = builder.form(*parts, constant=0 if allowed is None else -unit)
+        largest = shape[-1] * unit
+
+        def masked(values: Integers) -> Int64s:
+            held = weight.read(values)
+            return held if allowed is None else held * _spread(allowed, values)
+
+        total = sum_weights(
+            builder,
+            self.name,
+            axes,
+            "gri",
+            terms=((1, (weights,)),),
+            largest=largest,
+            compute=lambda values: masked(values).sum(axis=-1),
+        )
+        gain = builder.width(self.name).scale_bits - value.scale_bits
+        if gain < 0:
+            raise builder.failed(f"{self.name}: attention has at least the scale of its values")
+        divide(
+            builder,
+            self.name,
+            axes,
+            "grif",
+            doubled=((2 << gain, (weights, builder.form(value))),),
+            denominator=total,
+            largest=largest,
+            magnitude=largest * value.magnitude << (gain + 1),
+            compute=lambda values: (
+                exact_product(masked(values), value.read(values)[:, None]) << (gain + 1),
+                total.read(values)[..., None],
+            ),
+        )
+
+    def _scores(self, operands: Sequence[Reals]) -> tuple[Reals, np.ndarray]:
+        """Exponents (g, r, i, j) and which of them are allowed."""
+        query, key = operands[0], operands[1][:, None]
+        scores = self.factor * (query @ np.swapaxes(key, -1, -2))
+        allowed = np.ones(scores.shape, dtype=bool)
+        if self.pattern is not None:
+            allowed &= self.pattern != 0
+        if self.mask is not None:
+            allowed &= operands[3][:, None] != 0
+        return np.asarray(scores, dtype=np.float64), allowed
+
+    def _allowed(
+        self, builder: Builder, axes: dict[str, Axis], mask_letters: str
+    ) -> Operand | None:
+        """The mask as one operand: given, constant, or the product of both; 0 or 1."""
+        if self.mask is not None:
+            mask = builder.operand(self._mask3, axes, mask_letters)
+            if (mask.low, mask.high, mask.scale_bits) != (0, 1, 0):
+                raise builder.failed(f"{self.name}: a mask holds 0 and 1, not other integers")
+            if self.pattern is None:
+                return mask
+        if self.pattern is None:
+            return None
+        held = builder.weight(f"{self.name}.pattern", self.pattern.astype(np.int64), 0)
+        pattern = builder.operand(held, axes, "ij")
+        if (pattern.low, pattern.high) not in ((0, 1), (1, 1)):
+            raise builder.failed(f"{self.name}: a pattern of 0 and 1 that allows some key")
+        if self.mask is None:
+            return pattern
+        letters = ("g" if "g" in mask_letters else "") + "ij"
+        shape = tuple(builder.extent(axes[letter]) for letter in letters)
+        name = f"{self.name}.allowed"
+        builder.commit(
+            name,
+            shape,
+            Width(0, 0, 1),
+            Bound.LOOKUP,
+            lambda values: np.broadcast_to(mask.read(values) * pattern.read(values), shape).copy(),
+        )
+        builder.range_check(name)
+        both = builder.operand(whole(name, shape), axes, letters)
+        product = (builder.form(mask), builder.form(pattern))
+        builder.relation(
+            name, labels_of(axes, letters), [(1, product), (-1, (builder.form(both),))]
+        )
+        return both
+
+    def _define_gaps(
+        self,
+        builder: Builder,
+        axes: dict[str, Axis],
+        query: Operand,
+        key: Operand,
+        allowed: Operand | None,
+    ) -> Operand:
+        """Commit the maximum `name.top` and the gaps `name.gap` below it."""
+        top, gap, score = (
+            f"{self.name}.top",
+            f"{self.name}.gap",
+            builder.width(f"{self.name}.score"),
+        )
+        shift = query.scale_bits + key.scale_bits - score.scale_bits
+        if shift < 0:
+            raise builder.failed(f"{self.name}: scores are finer than the products they are")
+        half = (1 << shift) >> 1
+        shape = tuple(builder.extent(axes[letter]) for letter in HEADS)
+        cuts = limb_bits(shift)
+        limbs = [f"{gap}.remainder{i or ''}" for i in range(len(cuts))]
+        builder.commit(top, shape[:3], score, Bound.LOOKUP)
+        builder.commit(gap, shape, builder.width(gap), Bound.PAIR)
+        for limb, bits in zip(limbs, cuts, strict=True):
+            builder.commit(limb, shape, Width(0, 0, (1 << bits) - 1), Bound.LOOKUP)
+
+        def compute(values: Integers) -> list[Int64s]:
+            keys = np.swapaxes(key.read(values), -1, -2)[:, None]
+            raised = exact_product(query.read(values), keys) + half
+            scores = raised >> shift
+            rest = raised - (scores << shift)
+            if allowed is None:
+                largest = scores.max(axis=-1)
+                gaps = largest[..., None] - scores
+            else:
+                open_ = np.broadcast_to(_spread(allowed, values) != 0, shape)
+                if not open_.any(axis=-1).all():
+                    raise _closed(builder.block, self.name, shape[-1])
+                largest = np.where(open_, scores, scores.min()).max(axis=-1)
+                gaps = np.where(open_, largest[..., None] - scores, 0)
+                rest = np.where(open_, rest, 0)
+            results = [largest, gaps]
+            for bits in cuts:
+                results.append(rest & ((1 << bits) - 1))
+                rest = rest >> bits
+            return results
+
+        builder.step((top, gap, *limbs), compute)
+        builder.range_check(top)
+        for limb in limbs:
+            builder.range_check(limb)
+        labels = labels_of(axes, HEADS)
+        tops = builder.operand(whole(top, shape[:3]), axes, "gri")
+        gaps = builder.operand(whole(gap, shape), axes, HEADS)
+        offsets = [0, *np.cumsum(cuts).tolist()]
+        remainder = [
+            (1 << offset, builder.operand(whole(limb, shape), axes, HEADS))
+            for limb, offset in zip(limbs, offsets, strict=False)
+        ]
+        raised = builder.form((1 << shift, tops), constant=-half)
+        closing = builder.form((-(1 << shift), gaps), *remainder, labels=labels)
+        product = (builder.form(query, labels=query.box), builder.form(key, labels=key.box))
+        mask = () if allowed is None else (builder.form(allowed),)
+        terms = [(1, (*mask, raised)), (1, (closing,)), (-1, (*mask, *product))]
+        builder.relation(gap, labels, terms)
+        builder.prove_bounds(
+            gap,
+            count=score.count + gaps.high,
+            shift=shift,
+            magnitude=self.query.shape[2] * query.magnitude * key.magnitude,
+            decomposed=(score.magnitude + gaps.high + 1) << shift,
+        )
+        closed = () if allowed is None else ((-1, allowed),)
+        below = builder.form(gaps, *closed, constant=len(closed), labels=labels)
+
+        def blocked(values: Integers) -> Int64s:
+            held = gaps.read(values)
+            return held if allowed is None else held + 1 - _spread(allowed, values)
+
+        attain(builder, top, axes, "gri", "j", below, blocked)
+        return gaps
+
+
+def exact_product(left: Int64s, right: Int64s) -> Int64s:
+    """Integer matrix product through float64: exact while sums stay below 2^53."""
+    return np.rint(left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
+
+
+def _largest(scores: Reals, allowed: np.ndarray) -> Reals:
+    return np.asarray(np.where(allowed, scores, -np.inf).max(axis=-1, keepdims=True))
+
+
+def _letters(shape: Sequence[int]) -> str:
+    """A mask's letters: those of the scores, others along axes of size 1 that it broadcasts."""
+    named = zip(shape, ("gx", "iy", "jz"), strict=True)
+    return "".join(full if size > 1 else single for size, (full, single) in named)
+
+
+def _spread(allowed: Operand, values: Integers) -> Int64s:
+    """A mask's integers, broadcasting to (g, r, i, j)."""
+    held = allowed.read(values)
+    return held[:, None] if held.ndim == 3 else held
+
+
+def _closed(block: int, name: str, keys: int) -> OutOfRange:
+    error = OutOfRange(block, INSIDE, (1, keys), (0, 0))
+    error.add_note(f"{name}: a query has no key that the mask allows")
+    return error

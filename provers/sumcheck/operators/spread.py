@@ -1,0 +1,260 @@
+"""The entries of a row around its mean, and the root of their sum of squares: see `norm`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zkdps.provers.sumcheck.field import P
+from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
+from zkdps.provers.sumcheck.operators.maximum import labels_of
+from zkdps.provers.sumcheck.operators.quotient import rows_for
+from zkdps.provers.sumcheck.program import Width
+from zkdps.provers.sumcheck.system import Bound, Int64s
+from zkdps.provers.sumcheck.wires import whole
+
+if TYPE_CHECKING:
+    from zkdps.provers.sumcheck.builder import Builder
+
+LIMB = 256
+"""c = LIMB * a + b."""
+COARSE = Width(0, -256, 255)
+"""Range of a."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """c: as a form, and its coarse limb a."""
+
+    form: int
+    coarse: Operand
+    read: Callable[[Integers], Int64s]
+    """The integers c, int64."""
+
+
+def define_spread(
+    builder: Builder,
+    name: str,
+    axes: Mapping[str, Axis],
+    letters: str,
+    summands: Sequence[Operand],
+    scale_bits: int,
+    centred: bool,
+) -> Spread:
+    """Commit the mean `name.mean`, and the limbs of c.
+
+    Args:
+        letters: of the operands; the last one is the axis of a row.
+        scale_bits: of c.
+
+    Raises:
+        LayoutFailed: a static bound does not hold.
+    """
+    finest = max(operand.scale_bits for operand in summands)
+    shift = finest - scale_bits
+    if shift < 0:
+        raise builder.failed(f"{name}: deviations are finer than what deviates")
+    parts = [(1 << (finest - operand.scale_bits), operand) for operand in summands]
+    low = sum(gain * operand.low for gain, operand in parts)
+    high = sum(gain * operand.high for gain, operand in parts)
+
+    def total(values: Integers) -> Int64s:
+        result = parts[0][0] * parts[0][1].read(values)
+        for gain, operand in parts[1:]:
+            result = result + gain * operand.read(values)
+        return result
+
+    mean = (
+        _define_mean(builder, name, axes, letters, parts, (low, high), total) if centred else None
+    )
+    around = [*parts, *(() if mean is None else ((-1, mean),))]
+    labels = labels_of(axes, letters)
+    shape = tuple(builder.extent(axes[letter]) for letter in letters)
+    half = (1 << shift) >> 1
+
+    def offsets(values: Integers) -> Int64s:
+        entries = total(values)
+        return entries if mean is None else entries - mean.read(values)[..., None]
+
+    def spread(values: Integers) -> Int64s:
+        return (offsets(values) + half) >> shift
+
+    coarse_name, fine_name = f"{name}.coarse", f"{name}.fine"
+    builder.commit(
+        coarse_name,
+        shape,
+        COARSE,
+        Bound.LOOKUP,
+        lambda values: (spread(values) + LIMB // 2) // LIMB,
+    )
+    builder.range_check(coarse_name)
+    coarse = builder.operand(whole(coarse_name, shape), axes, letters)
+    builder.prove_bounds(
+        fine_name,
+        count=COARSE.count * LIMB,
+        shift=shift,
+        magnitude=max(abs(low), abs(high)) + (0 if mean is None else mean.magnitude),
+        decomposed=(COARSE.magnitude + 1) * LIMB << shift,
+    )
+    if shift == 0:
+        # b = c - 256 a is no column: its range is a look-up of that form.
+        builder.range_lookup(
+            fine_name, labels, *around, (-LIMB, coarse), low=-LIMB // 2, high=LIMB // 2 - 1
+        )
+        return Spread(builder.form(*around, labels=labels), coarse, spread)
+    builder.commit(
+        fine_name,
+        shape,
+        Width(0, -LIMB // 2, LIMB // 2 - 1),
+        Bound.LOOKUP,
+        lambda values: (spread(values) + LIMB // 2) % LIMB - LIMB // 2,
+    )
+    builder.range_check(fine_name)
+    fine = builder.operand(whole(fine_name, shape), axes, letters)
+    # r = x - mu + 2^(s-1) - 2^s c is no column either.
+    builder.range_lookup(
+        f"{name}.rounded",
+        labels,
+        *around,
+        (-(LIMB << shift), coarse),
+        (-(1 << shift), fine),
+        constant=half,
+        low=0,
+        high=(1 << shift) - 1,
+    )
+    return Spread(builder.form((LIMB, coarse), fine, labels=labels), coarse, spread)
+
+
+def _define_mean(
+    builder: Builder,
+    name: str,
+    axes: Mapping[str, Axis],
+    letters: str,
+    parts: Sequence[tuple[int, Operand]],
+    span: tuple[int, int],
+    total: Callable[[Integers], Int64s],
+) -> Operand:
+    """Commit `name.mean`: D mu + r = sum x + floor(D/2), 0 <= r < D."""
+    depth = builder.extent(axes[letters[-1]])
+    rows = letters[:-1]
+    shape = tuple(builder.extent(axes[letter]) for letter in rows)
+    mean, rest = f"{name}.mean", f"{name}.mean.remainder"
+    bits = max(max(-span[0] - 1, 0).bit_length(), max(span[1], 0).bit_length())
+    builder.commit(mean, shape, Width(0, -(1 << bits), (1 << bits) - 1), Bound.LOOKUP)
+    builder.commit(rest, shape, Width(0, 0, depth - 1), Bound.LOOKUP)
+
+    def compute(values: Integers) -> tuple[Int64s, Int64s]:
+        raised = total(values).sum(axis=-1) + depth // 2
+        return raised // depth, raised % depth
+
+    builder.step((mean, rest), compute)
+    builder.range_check(mean)
+    builder.range_check(rest)
+    means = builder.operand(whole(mean, shape), axes, rows)
+    rests = builder.operand(whole(rest, shape), axes, rows)
+    labels = labels_of(axes, rows)
+    closing = builder.form((-depth, means), (-1, rests), constant=depth // 2, labels=labels)
+    terms = [(1, (closing,)), (1, (builder.form(*parts, labels=labels_of(axes, letters)),))]
+    builder.relation(mean, labels, terms)
+    builder.prove_bounds(
+        mean,
+        count=2 << bits,
+        shift=(depth - 1).bit_length(),
+        magnitude=depth * max(abs(span[0]), abs(span[1])),
+        decomposed=depth * ((1 << bits) + 1),
+    )
+    return means
+
+
+def prove_root(
+    builder: Builder,
+    name: str,
+    axes: Mapping[str, Axis],
+    letters: str,
+    spread: Spread,
+    width: Width,
+    floor: int,
+) -> Operand:
+    """Commit `name.deviation`, sigma = floor(sqrt(sum c^2 + E)) <= width.high.
+
+    Relations: A = sum a^2;  sigma^2 + rem = sum c^2 + E with rem >= 0 and 2 sigma - rem >= 0.
+
+    Args:
+        width: of sigma.
+        floor: E, at least 1.
+    """
+    largest = width.high
+    depth = builder.extent(axes[letters[-1]])
+    limit = coarse_limit(math.isqrt(max((largest + 1) ** 2 - floor, 0)), depth)
+    rows = max(rows_for(largest + 1), 1 << limit.bit_length())
+    outer = letters[:-1]
+    shape = tuple(builder.extent(axes[letter]) for letter in outer)
+    coarse, root, rest = f"{name}.coarse.sum", f"{name}.deviation", f"{name}.deviation.remainder"
+
+    def compute(values: Integers) -> tuple[Int64s, Int64s, Int64s]:
+        squares = np.square(spread.coarse.read(values)).sum(axis=-1)
+        total = np.square(spread.read(values)).sum(axis=-1) + floor
+        sigma = np.floor(np.sqrt(total.astype(np.float64))).astype(np.int64)
+        # float64 rounds: one step either way makes it exact.
+        sigma = sigma - (sigma * sigma > total)
+        sigma = sigma + ((sigma + 1) * (sigma + 1) <= total)
+        return squares, sigma, total - sigma * sigma
+
+    held = Width(0, 0, rows - 1)
+    for inner in (coarse, root, rest):
+        scaled = Width(width.scale_bits, 0, rows - 1) if inner == root else held
+        builder.commit(inner, shape, scaled, Bound.LOOKUP)
+    builder.step((coarse, root, rest), compute)
+    labels = labels_of(axes, outer)
+    square, sigma, rem = (
+        builder.operand(whole(inner, shape), axes, outer) for inner in (coarse, root, rest)
+    )
+    entries = builder.form(spread.coarse)
+    builder.relation(
+        coarse, labels, [(1, (entries, entries)), (-1, (builder.form(square, labels=labels),))]
+    )
+    builder.relation(
+        root,
+        labels,
+        [
+            (1, (spread.form, spread.form)),
+            (-1, (builder.form(sigma), builder.form(sigma))),
+            (1, (builder.form((-1, rem), constant=floor, labels=labels),)),
+        ],
+    )
+    # Both sides are non-negative: below p each, they differ by less than p.
+    builder.prove_bounds(
+        coarse, count=rows, shift=0, magnitude=depth * COARSE.magnitude**2, decomposed=0
+    )
+    reach = square_limit(limit, depth) + floor
+    builder.prove_bounds(
+        root, count=1, shift=0, magnitude=max(reach, (largest + 1) ** 2), decomposed=0
+    )
+    for inner in (coarse, root, rest):
+        builder.range_check(inner)
+    for operand, most in ((square, limit), (sigma, largest)):
+        builder.range_lookup(
+            f"{name}.most", labels, (-1, operand), constant=most, low=0, high=rows - 1
+        )
+    builder.range_lookup(f"{rest}.below", labels, (2, sigma), (-1, rem), low=0, high=rows - 1)
+    return sigma
+
+
+def coarse_limit(largest: int, depth: int) -> int:
+    """A bound of sum a^2 that holds wherever sum c^2 <= (largest + 1)^2.
+
+    256 sqrt(sum a^2) <= sqrt(sum c^2) + 128 sqrt(D).
+    """
+    roots = largest + 1 + LIMB // 2 * (math.isqrt(depth) + 1)
+    return (roots * roots) // (LIMB * LIMB) + 1
+
+
+def square_limit(coarse: int, depth: int) -> int:
+    """A bound of sum c^2 where sum a^2 <= coarse: (256 sqrt(coarse) + 128 sqrt(D))^2 or more."""
+    mixed = 2 * LIMB * (LIMB // 2) * (math.isqrt(coarse * depth) + 1)
+    result = LIMB * LIMB * coarse + mixed + (LIMB // 2) ** 2 * depth
+    return min(result, P * P)
