@@ -13,7 +13,7 @@ from zkdps.provers.sumcheck.operators.output import Output
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width, Widths
 from zkdps.provers.sumcheck.storage import storage_shapes
 from zkdps.provers.sumcheck.system import Bound, Holder, Int64s, Preset, System
-from zkdps.provers.sumcheck.wires import Wire, whole
+from zkdps.provers.sumcheck.wires import whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +48,11 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
             bound.
     """
     outputs = tuple(Output(name, wire) for name, wire in program.outputs)
-    passed = {spec.name for spec in program.inputs} & {output.name for output in outputs}
-    for output in outputs:
-        if output.name in passed and not _is_whole(output.wire, output.name):
-            raise LayoutFailed(block, f"output {output.name!r} has the name of another input")
     fixed = {spec.name: _stored(spec) for spec in program.inputs}
-    fixed.update({o.name: o.shape or (1,) for o in outputs if o.name not in passed})
+    for output in outputs:
+        if output.name in fixed:
+            raise LayoutFailed(block, f"boundary tensor {output.name!r} stands twice")
+        fixed[output.name] = output.shape or (1,)
     bounds = BoundsTable(block)
     builder = Builder(block, widths, storage_shapes(program, fixed), bounds)
     for spec in program.inputs:
@@ -63,8 +62,7 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
         if operation.name not in builder.positions:
             raise ValueError(f"operator {operation.name!r} committed no result")
     for output in outputs:
-        if output.name not in passed:
-            output.define(builder)
+        output.define(builder)
     system = System(
         preset=preset,
         columns_log=columns_log,
@@ -125,11 +123,3 @@ def _stored(spec: InputSpec) -> tuple[int, ...]:
     for extent in spec.shape:
         size *= extent
     return (size,)
-
-
-def _is_whole(wire: Wire, name: str) -> bool:
-    return (
-        len(wire.parts) == 1
-        and wire.parts[0].value == name
-        and bool((wire.parts[0].index.reshape(-1) == range(wire.size)).all())
-    )

@@ -263,7 +263,8 @@ class Builder:
         """Commit `name` = the terms' sum, rounded to its own scale: y*2^s + r - 2^(s-1) = acc.
 
         y = floor((acc + 2^(s-1)) / 2^s); s = 0 takes acc as it is, s < 0 takes acc * 2^-s.  r is
-        committed and looked up in 0..2^s-1, y in its range; rules U and Z are checked.
+        looked up in 0..2^s-1, and committed unless acc is linear; y is looked up in its range;
+        rules U and Z are checked.
 
         Args:
             name: value to commit, labelled `letters` in the shape it is written in.

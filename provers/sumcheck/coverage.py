@@ -30,7 +30,7 @@ def check_coverage(system: System, block: int) -> None:
         if lookup.value is not None and table.values is not None:
             values = (int(table.values.min()), int(table.values.max()))
             _mark(system, system.forms[lookup.value], values, covered)
-    _mark_limbs(system, covered)
+    _mark_composed(system, covered)
     for position, tensor in enumerate(system.tensors):
         reason = _fault(system, position, tensor, bool(covered[position].all()))
         if reason is not None:
@@ -94,28 +94,19 @@ def _mark(system: System, form: Form, span: tuple[int, int], covered: list[Bools
         covered[view.tensor] |= _read(system, form, view)
 
 
-def _mark_limbs(system: System, covered: list[Bools]) -> None:
-    """Mark tensors that a relation composes of two looked-up limbs: x = low + a + 2^k b."""
-    for relation in system.relations:
-        if len(relation.terms) != 1 or len(relation.terms[0].forms) != 1:
+def _mark_composed(system: System, covered: list[Bools]) -> None:
+    """Mark x where x - low - 2^k b is looked up in 0..2^k-1 and b in its own range from 0."""
+    for lookup in system.lookups:
+        table, form = system.tables[lookup.table], system.forms[lookup.key]
+        if len(form.views) != 2 or form.views[0][0] != 1 or table.low != 0:
             continue
-        form = system.forms[relation.terms[0].forms[0]]
-        if abs(relation.terms[0].coefficient) != 1 or set(form.labels) != set(relation.labels):
+        (_, whole), (weight, upper) = form.views
+        tensor, limb = system.tensors[whole.tensor], system.tensors[upper.tensor]
+        if -weight != table.rows or limb.low != 0 or not covered[upper.tensor].all():
             continue
-        if len(form.views) != 3 or form.views[0][0] != 1:
-            continue
-        (_, whole), (one, low), (weight, high) = form.views
-        parts = [system.tensors[view.tensor] for view in (low, high)]
-        rows = [part.high + 1 for part in parts]
-        if one != -1 or weight != -rows[0] or any(part.low != 0 for part in parts):
-            continue
-        complete = all(
-            bool(covered[view.tensor].all()) and bool(_read(system, form, view).all())
-            for view in (low, high)
-        )
-        tensor = system.tensors[whole.tensor]
-        span = (-form.constant, -form.constant + rows[0] * rows[1] - 1)
-        if complete and tensor.low <= span[0] and span[1] <= tensor.high and span[1] - span[0] < P:
+        count = table.rows * (limb.high + 1)
+        ends = (-form.constant, -form.constant + count - 1)
+        if tensor.low <= ends[0] and ends[1] <= tensor.high and count <= P:
             covered[whole.tensor] |= _read(system, form, whole)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zkdps.provers.sumcheck.bounds import BoundRow
-from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of
+from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
 from zkdps.provers.sumcheck.program import Width
-from zkdps.provers.sumcheck.system import Bound, Holder, Int64s
+from zkdps.provers.sumcheck.system import Bound, Holder, Int64s, View
 from zkdps.provers.sumcheck.wires import whole
 
 if TYPE_CHECKING:
@@ -39,34 +39,59 @@ def requantise(
     builder.prove_rounding(name, scale_bits, magnitude)
     shape = tuple(builder.extent(axes[letter]) for letter in letters)
     builder.commit(name, shape, width, Bound.LOOKUP, holder=holder)
+    labels = tuple(label for letter in letters for label in axes[letter])
+    linear = _linear_part(builder, labels, terms)
     cuts = limb_bits(shift)
-    limbs = [f"{name}.remainder{i or ''}" for i in range(len(cuts))]
-    for limb, bits in zip(limbs, cuts, strict=True):
+    # The low limb of a remainder that is a linear form is looked up as that form, not committed.
+    virtual = bool(cuts) and linear is not None
+    limbs = [
+        (f"{name}.remainder{i or ''}", bits, sum(cuts[:i]))
+        for i, bits in enumerate(cuts)
+        if i or not virtual
+    ]
+    for limb, bits, _ in limbs:
         builder.commit(limb, shape, Width(0, 0, (1 << bits) - 1), Bound.LOOKUP)
 
     def compute(values: Integers) -> list[Int64s]:
         raised = accumulate(values).reshape(shape) * gain + offset
-        rest = raised & ((1 << shift) - 1)
-        results = [raised >> shift]
-        for bits in cuts:
-            results.append(rest & ((1 << bits) - 1))
-            rest = rest >> bits
-        return results
+        return [raised >> shift, *((raised >> at) & ((1 << bits) - 1) for _, bits, at in limbs)]
 
-    builder.step((name, *limbs), compute)
-    labels = tuple(label for letter in letters for label in axes[letter])
-    parts: list[tuple[int, Operand]] = [
-        (-(1 << shift), builder.operand(whole(name, shape), axes, letters))
-    ]
-    weight = 1
-    for limb, bits in zip(limbs, cuts, strict=True):
-        parts.append((-weight, builder.operand(whole(limb, shape), axes, letters)))
-        weight <<= bits
-    closing = builder.form(*parts, constant=offset, labels=labels)
-    builder.relation(name, labels, [*((gain * c, forms) for c, forms in terms), (1, (closing,))])
+    builder.step((name, *(limb for limb, _, _ in limbs)), compute)
+    parts = [(-(1 << shift), builder.operand(whole(name, shape), axes, letters))]
+    for limb, _, at in limbs:
+        parts.append((-(1 << at), builder.operand(whole(limb, shape), axes, letters)))
+    _, closing = pieces_of(parts)
+    if linear is None:
+        form = builder.place(labels, closing, constant=offset)
+        closed = [*((gain * times, forms) for times, forms in terms), (1, (form,))]
+        builder.relation(name, labels, closed)
+    else:
+        constant, views = linear
+        raised = tuple((gain * times, view) for times, view in views)
+        form = builder.place(labels, (*raised, *closing), constant=gain * constant + offset)
+        if virtual:
+            rows = 1 << cuts[0]
+            table = builder.table(f"0..{rows - 1}", 0, rows)
+            builder.pair_lookup(f"{name}.remainder", labels, table, form, None)
+        else:
+            builder.relation(name, labels, [(1, (form,))])
     builder.range_check(name)
-    for limb in limbs:
+    for limb, _, _ in limbs:
         builder.range_check(limb)
+
+
+def _linear_part(
+    builder: Builder, labels: Axis, terms: Terms
+) -> tuple[int, tuple[tuple[int, View], ...]] | None:
+    """Constant and views of the terms' sum, where that is one linear form over `labels`."""
+    constant, views = 0, []
+    for coefficient, forms in terms:
+        form = builder.forms[forms[0]] if len(forms) == 1 else None
+        if form is None or not set(form.labels) <= set(labels):
+            return None
+        constant += coefficient * form.constant
+        views += [(coefficient * times, view) for times, view in form.views]
+    return constant, tuple(views)
 
 
 def rounding(name: str, width: Width, scale_bits: int, magnitude: int) -> BoundRow:
@@ -92,30 +117,28 @@ def check_range(builder: Builder, name: str) -> None:
             f"{name}: a range of {width.count} integers is too wide for one table and does not "
             "split into two; make their number a power of two"
         )
-    limbs = (f"{name}.low", f"{name}.high")
-    for limb, count in zip(limbs, (1 << bits, width.count >> bits), strict=True):
-        builder.commit(limb, storage, Width(0, 0, count - 1), Bound.LOOKUP)
+    upper = f"{name}.upper"
+    above = Width(0, 0, (width.count >> bits) - 1)
 
-    def compute(values: Integers) -> tuple[Int64s, Int64s]:
-        above = values[name].reshape(storage) - width.low
-        return above & ((1 << bits) - 1), above >> bits
+    def compute(values: Integers) -> Int64s:
+        return (values[name].reshape(storage) - width.low) >> bits
 
-    builder.step(limbs, compute)
-    labels, operand = _stored(builder, name)
-    parts = [(1, operand)]
-    for limb, weight in zip(limbs, (1, 1 << bits), strict=True):
-        parts.append((-weight, _stored(builder, limb)[1]))
-    form = builder.form(*parts, constant=-width.low, labels=labels)
-    builder.relation(f"{name}.limbs", labels, [(1, (form,))])
+    builder.commit(upper, storage, above, Bound.LOOKUP, compute)
     builder.prove_bounds(
-        f"{name}.limbs",
-        count=width.count >> bits,
-        shift=bits,
-        magnitude=0,
-        decomposed=width.magnitude,
+        upper, count=above.count, shift=bits, magnitude=0, decomposed=width.magnitude
     )
-    for limb in limbs:
-        builder.range_check(limb)
+    labels, operand = _stored(builder, name)
+    limb = (-(1 << bits), _stored(builder, upper)[1])
+    builder.range_lookup(
+        f"{name}.lower",
+        labels,
+        operand,
+        limb,
+        low=0,
+        high=(1 << bits) - 1,
+        constant=-width.low,
+    )
+    builder.range_check(upper)
 
 
 def limb_bits(shift: int) -> list[int]:

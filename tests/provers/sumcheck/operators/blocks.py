@@ -12,6 +12,7 @@ from zkdps.provers.sumcheck.execute import execute
 from zkdps.provers.sumcheck.operators.interface import Operator
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width
 from zkdps.provers.sumcheck.system import PRESETS, Int64s, Values
+from zkdps.provers.sumcheck.system_check import check_system
 from zkdps.provers.sumcheck.wires import Wire, whole
 
 WIDE = Width(6, -(1 << 14), (1 << 14) - 1)
@@ -62,7 +63,9 @@ def build_it(program: Program, widths: Mapping[str, Width] | None = None) -> Bui
             return chosen[name]
         return NARROW if name in inputs else WIDE
 
-    return build(program, width, PRESETS["S100"], 6, 3)
+    built = build(program, width, PRESETS["S100"], 6, 3)
+    check_system(built.system)
+    return built
 
 
 def run_it(

@@ -185,11 +185,14 @@ def test_gather_refuses_numbers_that_are_not_public() -> None:
 
 def test_an_input_may_pass_through() -> None:
     x = whole("x", (2, 3))
-    program = program_of({"x": (2, 3)}, outputs=(("x", x), ("copy", x.transpose((1, 0)))))
-    ran = run_it(program, {"copy": Width(8, -(1 << 13), (1 << 13) - 1)})
-    assert (ran.flat("copy", (3, 2)) == 16 * ran.inputs["x"].T).all()
-    assert ran.built.system.outputs == (ran.position("x"), ran.position("copy"))
+    program = program_of({"x": (2, 3)}, outputs=(("same", x), ("turned", x.transpose((1, 0)))))
+    ran = run_it(program, {"turned": Width(8, -(1 << 13), (1 << 13) - 1), "same": NARROW})
+    assert (ran["same"] == ran.inputs["x"]).all()
+    assert (ran.flat("turned", (3, 2)) == 16 * ran.inputs["x"].T).all()
+    assert ran.built.system.outputs == (ran.position("same"), ran.position("turned"))
     assert holds(ran.built.system, ran.values)
+    with pytest.raises(LayoutFailed, match="stands twice"):
+        run_it(program_of({"x": (2, 3)}, outputs=(("x", x),)))
 
 
 def test_values_of_different_scales_are_aligned() -> None:
