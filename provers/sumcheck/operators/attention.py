@@ -64,8 +64,8 @@ class Attention:
     """(g, j, f)."""
     factor: float
     """Positive; 1/sqrt(e) as a rule."""
-    pattern: Int64s | None = None
-    """Integers 0 or 1, (i, j): 1 where a key is allowed, whatever the input; causal as a rule."""
+    is_causal: bool = False
+    """The last query reads every key, each one before it one key less."""
     mask: Wire | None = None
     """Integers 0 or 1, (j,) or broadcasting to (g, i, j): 1 where a key is allowed."""
 
@@ -98,6 +98,12 @@ class Attention:
         if self.mask is None:
             raise ValueError(f"{self.name} has no mask")
         return self.mask.reshape((1,) * (3 - len(self.mask.shape)) + self.mask.shape)
+
+    @property
+    def _pattern(self) -> Int64s:
+        """(i, j): 1 where the order allows a key."""
+        queries, keys = self.query.shape[1], self.key.shape[1]
+        return np.tri(queries, keys, keys - queries, dtype=np.int64)
 
     def real(self, operands: Sequence[Reals]) -> Reals:
         """Attention in float64, (g, r, i, f)."""
@@ -177,8 +183,8 @@ class Attention:
         query, key = operands[0], operands[1][:, None]
         scores = self.factor * (query @ np.swapaxes(key, -1, -2))
         allowed = np.ones(scores.shape, dtype=bool)
-        if self.pattern is not None:
-            allowed &= self.pattern != 0
+        if self.is_causal:
+            allowed &= self._pattern != 0
         if self.mask is not None:
             allowed &= operands[3][:, None] != 0
         return np.asarray(scores, dtype=np.float64), allowed
@@ -191,14 +197,12 @@ class Attention:
             mask = builder.operand(self._mask3, axes, mask_letters)
             if (mask.low, mask.high, mask.scale_bits) != (0, 1, 0):
                 raise builder.failed(f"{self.name}: a mask holds 0 and 1, not other integers")
-            if self.pattern is None:
+            if not self.is_causal:
                 return mask
-        if self.pattern is None:
+        if not self.is_causal:
             return None
-        held = builder.weight(f"{self.name}.pattern", self.pattern.astype(np.int64), 0)
+        held = builder.weight(f"{self.name}.causal", self._pattern, 0)
         pattern = builder.operand(held, axes, "ij")
-        if (pattern.low, pattern.high) not in ((0, 1), (1, 1)):
-            raise builder.failed(f"{self.name}: a pattern of 0 and 1 that allows some key")
         if self.mask is None:
             return pattern
         letters = ("g" if "g" in mask_letters else "") + "ij"
@@ -209,7 +213,7 @@ class Attention:
             shape,
             Width(0, 0, 1),
             Bound.LOOKUP,
-            lambda values: np.broadcast_to(mask.read(values) * pattern.read(values), shape).copy(),
+            lambda values: (mask.read(values) * pattern.read(values)).reshape(shape),
         )
         builder.range_check(name)
         both = builder.operand(whole(name, shape), axes, letters)

@@ -1,6 +1,6 @@
 """LayerNorm and RMSNorm over the last axis, by an exact integer square root and one division.
 
-    x     = operand + residuals, aligned to the finest scale                        no column
+    x     = sum of the operands, aligned to the finest scale                        no column
     mu    = floor((sum_j x + floor(D/2)) / D)            centred only; RMSNorm: 0
     c     = floor((x - mu + 2^(s-1)) / 2^s)              s = 0: x - mu
     sigma = floor(sqrt(sum_j c^2 + E))                   E = max(1, round(D * epsilon * 4^scale(c)))
@@ -50,8 +50,8 @@ class Norm:
     """(x - mean) / sqrt(variance + epsilon) * gain + bias, or without the mean."""
 
     name: str
-    operand: Wire
-    """(..., d)."""
+    summands: tuple[Wire, ...]
+    """x is their sum: a residual needs no value of its own.  All of one shape (..., d)."""
     gain: Reals | None
     """gamma: (d,), or of any shape that broadcasts to that."""
     bias: Reals | None
@@ -59,18 +59,16 @@ class Norm:
     epsilon: float
     is_centred: bool = True
     """False: RMSNorm."""
-    residuals: tuple[Wire, ...] = ()
-    """Of the operand's shape, added to it: a residual needs no value of its own."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The operand's."""
-        return self.operand.shape
+        """A summand's."""
+        return self.summands[0].shape
 
     @property
     def reads(self) -> tuple[Wire, ...]:
-        """The operand and what is added to it, of two axes at least."""
-        return tuple(wire.reshape(self.laid) for wire in (self.operand, *self.residuals))
+        """The summands, of two axes at least."""
+        return tuple(wire.reshape(self.laid) for wire in self.summands)
 
     @property
     def written(self) -> Wire:
