@@ -1,0 +1,275 @@
+"""The prover's side of the opening's sum-check, which never writes the functional L down.
+
+The least significant variable is bound first.  Pieces are aligned, so until a piece is a single
+entry it does not mix with others, and on a piece every claim is an outer product a (x) b of rows
+and last axis.  While the last axis is being bound, <W, a (x) b> = <a W, b>: one pass over the
+integers for each b.  Then a second pass, W times eq of the bound variables, leaves vectors as long
+as the rows.  Single entries meet at their addresses at last.
+
+Source: docs/sumcheck.md, section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zkdps.provers.sumcheck import field as scalars
+from zkdps.provers.sumcheck.axes import Support
+from zkdps.provers.sumcheck.field import Element
+from zkdps.provers.sumcheck.functionals import Claim, Places, pieces_met
+from zkdps.provers.sumcheck.kernels.interface import I32, Kernels, Vec
+from zkdps.provers.sumcheck.layout import Layout
+
+
+@dataclass(slots=True)
+class _Group:
+    """Claims on one piece that agree on the last axis."""
+
+    last: Vec
+    rows: Vec
+    """The sum of the claims' row parts."""
+    end: Element | None = None
+    """The last axis's vector, bound."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A piece that claims meet."""
+
+    address: int
+    matrix: I32
+    """(rows, last axis)."""
+    groups: list[_Group] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A stretch of the two vectors whose inner product is being summed."""
+
+    opened: _Open
+    group: _Group | None
+    """`None`: the last axis is bound, the stretch runs over rows."""
+    length: int
+
+
+class OpeningSums:
+    """W and L as far as they are bound: segments of two long vectors, and single entries."""
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        layout: Layout,
+        places: Places,
+        claims: Sequence[Claim],
+        weights: Sequence[Element],
+        integers: Sequence[I32],
+    ) -> None:
+        self._kernels = kernels
+        self._bound: list[Element] = []
+        self._segments: list[_Segment] = []
+        self._left, self._right = kernels.zeros(0), kernels.zeros(0)
+        self._addresses = np.zeros(0, np.int64)
+        self._singles = kernels.zeros(0), kernels.zeros(0)
+        self._arrived: list[tuple[int, Element, Element]] = []
+        fresh: list[tuple[_Segment, Vec, Vec]] = []
+        for opened in _opened(kernels, layout, places, claims, weights, integers):
+            fresh += self._first_segments(opened)
+        self._enter(fresh)
+        self._pair_singles()
+
+    def round(self) -> list[Element]:
+        """t(0) and the leading coefficient of t."""
+        zero, leading = scalars.zero(self._kernels.degree), scalars.zero(self._kernels.degree)
+        for left, right in ((self._left, self._right), self._singles):
+            if self._kernels.length(left):
+                t0, t2 = self._kernels.pair_round(left, right)
+                zero, leading = scalars.add(zero, t0), scalars.add(leading, t2)
+        return [zero, leading]
+
+    def bind(self, challenge: Element) -> None:
+        """Fix the variable of the round just sent."""
+        kernels = self._kernels
+        self._bound.append(challenge)
+        if self._segments:
+            self._left = kernels.fold_pairs(self._left, challenge)
+            self._right = kernels.fold_pairs(self._right, challenge)
+        if len(self._addresses):
+            left, right = self._singles
+            self._singles = (
+                kernels.fold_pairs(left, challenge),
+                kernels.fold_pairs(right, challenge),
+            )
+        self._segments = [_Segment(s.opened, s.group, s.length // 2) for s in self._segments]
+        self._enter(self._leave())
+        self._pair_singles()
+
+    def _first_segments(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
+        kernels = self._kernels
+        rows, columns = opened.matrix.shape
+        if columns == 1:
+            for group in opened.groups:
+                group.end = kernels.to_elements(group.last)[0]
+            return self._row_segment(opened)
+        if rows == 1:
+            # One vector is enough: a (x) b is b, scaled.
+            total = kernels.zeros(columns)
+            for group in opened.groups:
+                (factor,) = kernels.to_elements(group.rows)
+                total = kernels.add(total, kernels.scale(group.last, factor))
+            segment = _Segment(opened, None, columns)
+            return [(segment, kernels.lift(opened.matrix[0]), total)]
+        return [
+            (_Segment(opened, g, columns), kernels.dot_rows(opened.matrix, g.rows), g.last)
+            for g in opened.groups
+        ]
+
+    def _row_segment(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
+        """The last axis is bound: W and L over the rows."""
+        kernels = self._kernels
+        rows, columns = opened.matrix.shape
+        point = self._bound[: columns.bit_length() - 1][::-1]
+        left = kernels.rows_dot(opened.matrix, kernels.eq_table(point))
+        right = kernels.zeros(rows)
+        for group in opened.groups:
+            if group.end is None:
+                raise ValueError("a group's last axis is not bound yet")
+            right = kernels.add(right, kernels.scale(group.rows, group.end))
+        if rows == 1:
+            (w,), (x,) = kernels.to_elements(left), kernels.to_elements(right)
+            self._arrived.append((opened.address, w, x))
+            return []
+        return [(_Segment(opened, None, rows), left, right)]
+
+    def _leave(self) -> list[tuple[_Segment, Vec, Vec]]:
+        """Take out segments of length 1, which are last; the segments that follow from them."""
+        kernels = self._kernels
+        kept = sum(1 for segment in self._segments if segment.length > 1)
+        done = self._segments[kept:]
+        if not done:
+            return []
+        size = sum(segment.length for segment in self._segments[:kept])
+        w_ends = kernels.to_elements(kernels.take(self._left, size, size + len(done)))
+        l_ends = kernels.to_elements(kernels.take(self._right, size, size + len(done)))
+        self._left = kernels.take(self._left, 0, size)
+        self._right = kernels.take(self._right, 0, size)
+        self._segments = self._segments[:kept]
+        fresh: list[tuple[_Segment, Vec, Vec]] = []
+        bound_rows: list[_Open] = []
+        for segment, w, x in zip(done, w_ends, l_ends, strict=True):
+            if segment.group is None:
+                self._arrived.append((segment.opened.address, w, x))
+                continue
+            segment.group.end = x
+            if segment.group is segment.opened.groups[-1]:
+                bound_rows.append(segment.opened)
+        for opened in bound_rows:
+            fresh += self._row_segment(opened)
+        return fresh
+
+    def _enter(self, fresh: list[tuple[_Segment, Vec, Vec]]) -> None:
+        """Add segments, keeping the longest first."""
+        if not fresh:
+            return
+        kernels = self._kernels
+        parts, start = [], 0
+        for segment in self._segments:
+            end = start + segment.length
+            parts.append(
+                (
+                    segment,
+                    kernels.take(self._left, start, end),
+                    kernels.take(self._right, start, end),
+                )
+            )
+            start = end
+        parts = sorted(parts + fresh, key=lambda part: -part[0].length)
+        self._segments = [segment for segment, _, _ in parts]
+        self._left = kernels.concat([left for _, left, _ in parts])
+        self._right = kernels.concat([right for _, _, right in parts])
+
+    def _pair_singles(self) -> None:
+        """Bring single entries to the addresses of the next round, each beside its neighbour."""
+        kernels = self._kernels
+        depth = len(self._bound)
+        arrived = np.array([address >> depth for address, _, _ in self._arrived], np.int64)
+        parents = np.concatenate([self._addresses, arrived])
+        left = kernels.concat(
+            [self._singles[0], kernels.from_elements([w for _, w, _ in self._arrived])]
+        )
+        right = kernels.concat(
+            [self._singles[1], kernels.from_elements([x for _, _, x in self._arrived])]
+        )
+        self._arrived = []
+        if not len(parents):
+            return
+        above, place = np.unique(parents >> 1, return_inverse=True)
+        positions = 2 * place.reshape(-1).astype(np.int64) + (parents & 1)
+        size = 2 * len(above)
+        self._addresses = above
+        self._singles = (
+            kernels.scatter(left, positions, size),
+            kernels.scatter(right, positions, size),
+        )
+
+
+def _opened(
+    kernels: Kernels,
+    layout: Layout,
+    places: Places,
+    claims: Sequence[Claim],
+    weights: Sequence[Element],
+    integers: Sequence[I32],
+) -> list[_Open]:
+    """The pieces that claims meet, with the claims grouped by their vector of the last axis."""
+    opened: dict[tuple[int, int], _Open] = {}
+    groups: dict[tuple[int, int, Support | None], _Group] = {}
+    unit = kernels.from_elements([scalars.one(kernels.degree)])
+    padded: dict[tuple[Support, int, int], Vec] = {}
+
+    def cut(vector: Support, start: int, length: int) -> Vec:
+        key = (vector, start, length)
+        if key not in padded:
+            padded[key] = _cut(kernels, vector, start, length)
+        return padded[key]
+
+    for claim, weight in zip(claims, weights, strict=True):
+        for product in claim.products:
+            coefficient = scalars.mul(weight, product.coefficient)
+            for number, piece in pieces_met(places, product):
+                key = (number, piece.offset)
+                if key not in opened:
+                    columns = piece.lengths[-1] if piece.lengths else 1
+                    flat = integers[number][piece.offset : piece.offset + piece.size]
+                    address = layout.commitments[number].slot + piece.offset
+                    opened[key] = _Open(address, flat.reshape(-1, columns))
+                rows = kernels.from_elements([coefficient])
+                cuts = list(zip(product.vectors, piece.starts, piece.lengths, strict=True))
+                for vector, start, length in cuts[:-1]:
+                    part = cut(vector, start, length)
+                    # The first factor is a scalar.
+                    if kernels.length(rows) == 1:
+                        rows = kernels.scale(part, kernels.to_elements(rows)[0])
+                    else:
+                        rows = kernels.outer(rows, part)
+                last = cuts[-1][0] if cuts else None
+                group = groups.get((*key, last))
+                if group is None:
+                    vec = unit if not cuts else cut(*cuts[-1])
+                    groups[(*key, last)] = group = _Group(vec, rows)
+                    opened[key].groups.append(group)
+                else:
+                    group.rows = kernels.add(group.rows, rows)
+    return list(opened.values())
+
+
+def _cut(kernels: Kernels, vector: Support, start: int, length: int) -> Vec:
+    """The vector on one cut of its axis, zeros where it has none."""
+    low, high = max(start, vector.start), min(start + length, vector.start + vector.length)
+    inner = kernels.take(vector.vec, low - vector.start, high - vector.start)
+    if high - low == length:
+        return inner
+    before, after = kernels.zeros(low - start), kernels.zeros(start + length - high)
+    return kernels.concat([before, inner, after])
