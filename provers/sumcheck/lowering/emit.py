@@ -55,7 +55,7 @@ def made(block: Block, value: Value, tensor: str, node: Node) -> Wire:
         UnsupportedOperator: the value is none that can be committed.
     """
     match value:
-        case Sum():
+        case Sum() if value.terms:
             return _sum(block, value, tensor)
         case Curve():
             name = block.fresh(tensor)
