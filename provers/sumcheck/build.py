@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from zkdps.core.errors import LayoutFailed
 from zkdps.provers.sumcheck.bounds import BoundsTable
@@ -31,6 +34,8 @@ class Built:
     """What `system.bounds_sha256` is the digest of."""
     widths: dict[str, Width]
     """Scale and range of every tensor."""
+    positions: dict[str, int]
+    """Of every tensor in the system, by the names that steps use."""
 
 
 def build(program: Program, widths: Widths, preset: Preset, columns_log: int, block: int) -> Built:
@@ -54,7 +59,8 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
             raise LayoutFailed(block, f"boundary tensor {output.name!r} stands twice")
         fixed[output.name] = output.shape or (1,)
     bounds = BoundsTable(block)
-    builder = Builder(block, widths, storage_shapes(program, fixed), bounds)
+    storage = storage_shapes(program, fixed, _publishable(program, outputs, widths))
+    builder = Builder(block, widths, storage, bounds)
     for spec in program.inputs:
         _declare_input(builder, spec)
     for operation in program.operations:
@@ -62,7 +68,8 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
         if operation.name not in builder.positions:
             raise ValueError(f"operator {operation.name!r} committed no result")
     for output in outputs:
-        output.define(builder)
+        if output.name not in builder.positions:
+            output.define(builder)
     system = System(
         preset=preset,
         columns_log=columns_log,
@@ -81,7 +88,15 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
         weights_root="",
     )
     check_coverage(system, block)
-    return Built(block, system, tuple(builder.steps), builder.weights, bounds, dict(builder.known))
+    return Built(
+        block,
+        system,
+        tuple(builder.steps),
+        builder.weights,
+        bounds,
+        dict(builder.known),
+        builder.positions,
+    )
 
 
 def _declare_input(builder: Builder, spec: InputSpec) -> None:
@@ -115,11 +130,24 @@ def _declare_input(builder: Builder, spec: InputSpec) -> None:
     builder.range_check(copy)
 
 
+def _publishable(program: Program, outputs: tuple[Output, ...], widths: Widths) -> dict[str, str]:
+    """Results that an output is, entry by entry and in the same width."""
+    shapes = {operation.name: operation.shape for operation in program.operations}
+    found: dict[str, str] = {}
+    for output in outputs:
+        if len(output.wire.parts) != 1:
+            continue
+        (part,) = output.wire.parts
+        if part.value not in shapes or part.value in found:
+            continue
+        complete = np.array_equal(part.index.reshape(-1), np.arange(math.prod(shapes[part.value])))
+        if complete and widths(part.value) == widths(output.name):
+            found[part.value] = output.name
+    return found
+
+
 def _stored(spec: InputSpec) -> tuple[int, ...]:
     """Storage of an input: its own shape; a public one is flat, as its reader needs it."""
     if spec.kind is Kind.REAL:
         return spec.shape or (1,)
-    size = 1
-    for extent in spec.shape:
-        size *= extent
-    return (size,)
+    return (math.prod(spec.shape),)

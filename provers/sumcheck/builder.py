@@ -74,7 +74,7 @@ class Builder:
     known: dict[str, Width] = field(default_factory=dict)
     """Width of every committed tensor."""
     positions: dict[str, int] = field(default_factory=dict)
-    """Of every committed tensor."""
+    """Of every committed tensor; a published result has two names."""
     _labels: dict[tuple[int, int], int] = field(default_factory=dict)
     _forms: dict[Form, int] = field(default_factory=dict)
     _tables: dict[tuple[int, int, bytes | None], int] = field(default_factory=dict)
@@ -162,7 +162,13 @@ class Builder:
             raise ValueError(f"{name}: storage {storage} does not hold {tuple(shape)}")
         self.positions[name] = len(self.tensors)
         self.known[name] = width
-        self.tensors.append(Tensor(name, holder, storage, width.low, width.high, bound))
+        boundary = self.storage.published.get(name)
+        if boundary is not None:
+            self.positions[boundary], self.known[boundary] = len(self.tensors), width
+            # Its readers bound it by a look-up, and both sides describe it alike.
+            holder, bound = Holder.BOUNDARY, Bound.LOOKUP
+        kept = Tensor(boundary or name, holder, storage, width.low, width.high, bound)
+        self.tensors.append(kept)
         if compute is not None:
             self.step((name,), lambda values: (compute(values),))
         return self.positions[name]

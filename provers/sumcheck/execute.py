@@ -26,7 +26,7 @@ def execute(built: Built, inputs: Mapping[str, Int64s]) -> Values:
         OutOfRange: a value leaves the range that its look-up allows.
     """
     system = built.system
-    places = {tensor.name: position for position, tensor in enumerate(system.tensors)}
+    places = built.positions
     known: dict[str, Int64s] = {}
     for position in system.inputs:
         name = system.tensors[position].name
@@ -38,9 +38,9 @@ def execute(built: Built, inputs: Mapping[str, Int64s]) -> Values:
             position = places.get(name)
             known[name] = integers if position is None else _checked(built, position, integers)
     values = {
-        position: known[tensor.name].reshape(tensor.shape)
-        for position, tensor in enumerate(system.tensors)
-        if tensor.name in known
+        position: known[name].reshape(system.tensors[position].shape)
+        for name, position in places.items()
+        if name in known
     }
     for position, counts in count_lookups(system, values, built.block).items():
         values[position] = counts

@@ -29,6 +29,8 @@ class Storage:
     """Storage shape of every value; inner tensors are added as they are committed."""
     copies: dict[str, str]
     """Boundary tensor to the name of its copy, which is what the block reads."""
+    published: dict[str, str]
+    """Result that is a boundary tensor as it stands, to the name of that tensor."""
 
     @property
     def read_as(self) -> Mapping[str, Shape]:
@@ -36,12 +38,16 @@ class Storage:
         return {**self.shapes, **{name: self.shapes[copy] for name, copy in self.copies.items()}}
 
 
-def storage_shapes(program: Program, fixed: Mapping[str, Shape]) -> Storage:
+def storage_shapes(
+    program: Program, fixed: Mapping[str, Shape], publishable: Mapping[str, str]
+) -> Storage:
     """Decide the storage of inputs, results and outputs.
 
     Args:
         program: its operators' `reads` and `written`, and its outputs, are what must be expressed.
         fixed: storage of the boundary tensors, read and written.
+        publishable: results that equal a boundary tensor, to its name; published where the
+            boundary's axes express all their readings.
     """
     readings: dict[str, list[Int64s]] = {}
     shapes: dict[str, Shape] = {}
@@ -52,7 +58,7 @@ def storage_shapes(program: Program, fixed: Mapping[str, Shape]) -> Storage:
     for wire in wires:
         for part in wire.parts:
             readings.setdefault(part.value, []).append(part.index)
-    storage = Storage({}, {})
+    storage = Storage({}, {}, {})
     for name, shape in fixed.items():
         storage.shapes[name] = shape
     for spec in program.inputs:
@@ -63,6 +69,11 @@ def storage_shapes(program: Program, fixed: Mapping[str, Shape]) -> Storage:
             own = whole(spec.name, fixed[spec.name]).parts[0].index
             storage.shapes[f"{spec.name}.copy"] = _best([*found, own], natural)
     for name, shape in shapes.items():
+        boundary = publishable.get(name)
+        if boundary is not None and _plainly_expressed(readings[name], fixed[boundary]):
+            storage.published[name] = boundary
+            storage.shapes[name] = fixed[boundary]
+            continue
         storage.shapes[name] = _best(readings[name], _plain(shape))
     return storage
 
@@ -70,12 +81,17 @@ def storage_shapes(program: Program, fixed: Mapping[str, Shape]) -> Storage:
 def _best(readings: Sequence[Int64s], natural: Shape) -> Shape:
     candidates = list(itertools.islice(_candidates(readings, natural), MAX_CANDIDATES))
     for shape in candidates:
-        if all(affine_indices(index, shape) is not None for index in readings):
+        if _plainly_expressed(readings, shape):
             return shape
     for shape in candidates:
         if _expressed(readings, shape):
             return shape
     return natural
+
+
+def _plainly_expressed(readings: Sequence[Int64s], storage: Shape) -> bool:
+    """Whether every reading has an affine form in one label an axis."""
+    return all(affine_indices(index, storage) is not None for index in readings)
 
 
 def _expressed(readings: Sequence[Int64s], storage: Shape) -> bool:

@@ -32,7 +32,7 @@ class Ran:
         return self.values[self.position(name)].astype(object)
 
     def position(self, name: str) -> int:
-        return [t.name for t in self.built.system.tensors].index(name)
+        return self.built.positions[name]
 
     def flat(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         return self[name].reshape(shape)

@@ -15,6 +15,7 @@ from tests.provers.sumcheck.satisfied import holds
 from zkdps.core.errors import LayoutFailed
 from zkdps.provers.sumcheck.operators.addition import Addition
 from zkdps.provers.sumcheck.operators.product import Product
+from zkdps.provers.sumcheck.program import Width
 from zkdps.provers.sumcheck.views import affine_indices, common_factors, positions
 from zkdps.provers.sumcheck.wires import Wire, concatenate, whole
 
@@ -242,6 +243,19 @@ def test_a_boundary_tensor_that_its_axes_cannot_express_is_copied() -> None:
     assert "x.copy" in [tensor.name for tensor in ran.built.system.tensors]
     assert (ran["out"] == 4 * ran.inputs["x"].reshape(-1)[2:9]).all()
     assert holds(ran.built.system, ran.values)
+
+
+def test_a_result_that_is_an_output_is_committed_once() -> None:
+    x = whole("x", (3, 4))
+    program = program_of({"x": (3, 4)}, Product("y", x, x))
+    ran = run_it(program)
+    names = [tensor.name for tensor in ran.built.system.tensors]
+    assert "out" in names
+    assert "y" not in names
+    other = run_it(program, {"y": Width(3, -(1 << 14), (1 << 14) - 1)})
+    assert {"y", "out"} <= {tensor.name for tensor in other.built.system.tensors}
+    for each in (ran, other):
+        assert holds(each.built.system, each.values)
 
 
 def test_an_arbitrary_permutation_is_refused_by_name() -> None:
