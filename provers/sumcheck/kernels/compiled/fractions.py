@@ -14,28 +14,35 @@ from zkdps.provers.sumcheck.kernels.compiled.arithmetic import (
     plus,
     put_sum,
     settle,
-    store,
     sub,
 )
 from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop
+from zkdps.provers.sumcheck.kernels.compiled.sums import CHUNK
+from zkdps.provers.sumcheck.kernels.compiled.vectors import add_into, mul_into
 
 
-@kernel("VVVVVV")
-def fraction_sums(p0: Any, p1: Any, q0: Any, q1: Any, p: Any, q: Any) -> None:
+@kernel("VVVVVVV")
+def fraction_sums(p0: Any, p1: Any, q0: Any, q1: Any, scratch: Any, p: Any, q: Any) -> None:
     """p = p0 q1 + p1 q0, q = q0 q1."""
-    for i in range(len(p[0])):
-        x, y = load(q0, i), load(q1, i)
-        store(p, i, add(mul(load(p0, i), y), mul(load(p1, i), x)))
-        store(q, i, mul(x, y))
+    # One product a loop: with more arrays in it than these the compiler gives up on vectors.
+    for start in range(0, len(p[0]), CHUNK):
+        stop = min(len(p[0]), start + CHUNK)
+        x, y = part(scratch, 0, stop - start), part(scratch, CHUNK, CHUNK + stop - start)
+        a, b = part(q0, start, stop), part(q1, start, stop)
+        mul_into(part(p0, start, stop), b, x)
+        mul_into(part(p1, start, stop), a, y)
+        add_into(x, y, part(p, start, stop))
+        mul_into(a, b, part(q, start, stop))
 
 
 @kernel("VVVV")
 def reciprocal_sums(q0: Any, q1: Any, p: Any, q: Any) -> None:
     """The same where every numerator is 1: p = q0 + q1, q = q0 q1."""
-    for i in range(len(p[0])):
-        x, y = load(q0, i), load(q1, i)
-        store(p, i, add(x, y))
-        store(q, i, mul(x, y))
+    for start in range(0, len(p[0]), CHUNK):
+        stop = min(len(p[0]), start + CHUNK)
+        a, b = part(q0, start, stop), part(q1, start, stop)
+        add_into(a, b, part(p, start, stop))
+        mul_into(a, b, part(q, start, stop))
 
 
 @loop

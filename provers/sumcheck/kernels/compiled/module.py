@@ -224,7 +224,9 @@ class CompiledKernels:
         if p is None:
             fractions.reciprocal_sums(q0, q1, *targets)
         else:
-            fractions.fraction_sums(part(p, 0, both), part(p, half, held), q0, q1, *targets)
+            p0, p1 = part(p, 0, both), part(p, half, held)
+            scratch = empty(self.degree, sums.SCRATCH)
+            fractions.fraction_sums(p0, p1, q0, q1, scratch, *targets)
         # (p, q) + (0, 1) = (p, q).
         ones = full(field.one(self.degree), kept - both) if p is None else part(p, both, kept)
         for target, source in ((above, ones), (below, part(q, both, kept))):

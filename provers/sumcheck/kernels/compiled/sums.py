@@ -15,14 +15,13 @@ from zkdps.provers.sumcheck.kernels.compiled.arithmetic import (
     part,
     plus,
     put_sum,
-    store,
 )
 from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop, primitive
 from zkdps.provers.sumcheck.kernels.compiled.vectors import add_into, mul_into, sub_into
 
 CHUNK = 512
 """Entries worked on at a time: a few vectors of them stay in the first-level cache."""
-SCRATCH = 10 * CHUNK
+SCRATCH = 14 * CHUNK
 """Entries of scratch that `product_round` and `pair_round` need."""
 
 
@@ -82,17 +81,15 @@ def product_round(
 ) -> None:
     """sums[k D ..] += sum_i prod_f (f[i] + X (f[i + n/2] - f[i])), X = 0, 2, 3, .., degree.
 
-    Only the first `count` of the four factors are read.  A chunk's values at X = 1 and its
-    steps are kept in scratch; each further X adds the steps once.
+    Only the first `count` of the four factors are read.  A chunk's values and steps
+    are kept in scratch; each further X adds the steps once.  Nothing is added in place: an
+    output that may be an input keeps the compiler from using vectors.
     """
     half = len(a[0]) // 2
     limbs = len(a)
     for start in range(0, half, CHUNK):
         width = min(CHUNK, half - start)
-        x, y = (
-            _slot(scratch, 8, width),
-            _slot(scratch, 9, width),
-        )
+        x, y = _slot(scratch, 12, width), _slot(scratch, 13, width)
         a0, b0 = part(a, start, start + width), part(b, start, start + width)
         c0, d0 = part(c, start, start + width), part(d, start, start + width)
         put_sum(sums, 0, _product(a0, b0, c0, d0, count, x, y))
@@ -110,16 +107,18 @@ def product_round(
             step = _slot(scratch, f, width)
             sub_into(high, low, step)
             add_into(high, step, _slot(scratch, 4 + f, width))
+        now, then = 4, 8
         for k in range(1, degree):
             if k > 1:
                 for f in range(count):
-                    value = _slot(scratch, 4 + f, width)
-                    add_into(value, _slot(scratch, f, width), value)
+                    step = _slot(scratch, f, width)
+                    add_into(_slot(scratch, now + f, width), step, _slot(scratch, then + f, width))
+                now, then = then, now
             s = _product(
-                _slot(scratch, 4, width),
-                _slot(scratch, 5, width),
-                _slot(scratch, 6, width),
-                _slot(scratch, 7, width),
+                _slot(scratch, now, width),
+                _slot(scratch, now + 1, width),
+                _slot(scratch, now + 2, width),
+                _slot(scratch, now + 3, width),
                 count,
                 x,
                 y,
@@ -128,11 +127,21 @@ def product_round(
 
 
 @loop
-def _even_odd(a: Any, start: Any, even: Any, odd: Any) -> None:
-    """even[i] = a[2(start + i)], odd[i] = the entry after."""
-    for i in range(len(even[0])):
-        store(even, i, load(a, 2 * (start + i)))
-        store(odd, i, load(a, 2 * (start + i) + 1))
+def _split_words(words: Any, even: Any, odd: Any) -> None:
+    for i in range(len(even)):
+        even[i] = words[2 * i]
+        odd[i] = words[2 * i + 1]
+
+
+@primitive
+def _split(a: Any, even: Any, odd: Any) -> None:
+    """even[i] = a[2i], odd[i] = a[2i+1]."""
+    _split_words(a[0], even[0], odd[0])
+    _split_words(a[1], even[1], odd[1])
+    _split_words(a[2], even[2], odd[2])
+    _split_words(a[3], even[3], odd[3])
+    if len(a) == 5:
+        _split_words(a[4], even[4], odd[4])
 
 
 @kernel("VVVS")
@@ -141,14 +150,11 @@ def pair_round(a: Any, b: Any, scratch: Any, sums: Any) -> None:
     half = len(a[0]) // 2
     for start in range(0, half, CHUNK):
         width = min(CHUNK, half - start)
-        a0, a1 = _slot(scratch, 0, width), _slot(scratch, 1, width)
-        b0, b1 = (
-            _slot(scratch, 2, width),
-            _slot(scratch, 3, width),
-        )
-        _even_odd(a, start, a0, a1)
-        _even_odd(b, start, b0, b1)
+        a0, a1, a2 = _slot(scratch, 0, width), _slot(scratch, 1, width), _slot(scratch, 2, width)
+        b0, b1, b2 = _slot(scratch, 3, width), _slot(scratch, 4, width), _slot(scratch, 5, width)
+        _split(part(a, 2 * start, 2 * (start + width)), a0, a1)
+        _split(part(b, 2 * start, 2 * (start + width)), b0, b1)
+        sub_into(a1, a0, a2)
+        sub_into(b1, b0, b2)
         put_sum(sums, 0, dot_of(a0, b0))
-        sub_into(a1, a0, a1)
-        sub_into(b1, b0, b1)
-        put_sum(sums, len(a), dot_of(a1, b1))
+        put_sum(sums, len(a), dot_of(a2, b2))
