@@ -15,7 +15,14 @@ import numpy as np
 from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck.axes import Axes
 from zkdps.provers.sumcheck.channel import Channel, ProverChannel, VerifierChannel
-from zkdps.provers.sumcheck.commit import commit, flatten
+from zkdps.provers.sumcheck.commit import (
+    Codes,
+    commit,
+    commit_boundary,
+    commit_weights,
+    flatten,
+    open_weights,
+)
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.functionals import places_of
 from zkdps.provers.sumcheck.kernels.interface import Kernels
@@ -26,6 +33,8 @@ from zkdps.provers.sumcheck.opening import Committed, prove_or_check_opening
 from zkdps.provers.sumcheck.relations import prove_or_check_relations
 from zkdps.provers.sumcheck.system import Holder, Int64s, System, Values
 from zkdps.provers.sumcheck.system_json import system_digest
+
+__all__ = ["commit_boundary", "commit_weights", "open_weights", "prove", "verify"]
 
 PROTOCOL = b"zkdps-sumcheck-1"
 
@@ -41,7 +50,7 @@ class Witness:
 
 
 def prove(
-    system: System, values: Values, weights: Committed | None, context: bytes, kernels: Kernels
+    system: System, values: Values, weights: Codes | None, context: bytes, kernels: Kernels
 ) -> bytes:
     """The proof that `values` satisfy the System.
 
@@ -61,7 +70,7 @@ def prove(
         if commitment.holder is Holder.WEIGHTS:
             if weights is None:
                 raise ValueError("the System has weights, and none are given")
-            committed[number] = weights
+            committed[number] = Committed(flatten(system, commitment, small), *weights)
         else:
             committed[number] = commit(system, kernels, flatten(system, commitment, small))
     roots = {

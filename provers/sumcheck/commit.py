@@ -11,12 +11,15 @@ import numpy as np
 
 from zkdps.provers.sumcheck.kernels.interface import I32, Kernels
 from zkdps.provers.sumcheck.layout import Commitment, commitment_of, layout_of
-from zkdps.provers.sumcheck.merkle import merkle_tree, root_of
+from zkdps.provers.sumcheck.merkle import Codeword, Digests, merkle_tree, root_of
 from zkdps.provers.sumcheck.opening import Committed
 from zkdps.provers.sumcheck.system import Holder, Int64s, System, Values
 
 CODEWORD_FILE = "weights-codeword.npy"
 TREE_FILE = "weights-tree.npy"
+
+Codes = tuple[Codeword, Digests]
+"""A transposed codeword and the Merkle tree over its columns."""
 
 
 def flatten(system: System, commitment: Commitment, values: Values) -> I32:
@@ -59,13 +62,11 @@ def commit_weights(system: System, values: Values, folder: Path, kernels: Kernel
     return b""
 
 
-def open_weights(system: System, values: Values, folder: Path) -> Committed | None:
+def open_weights(system: System, folder: Path) -> Codes | None:
     """What `commit_weights` kept, mapped from disk; `None` where there are no weights."""
-    for commitment in layout_of(system).commitments:
-        if commitment.holder is Holder.WEIGHTS:
-            return Committed(
-                flatten(system, commitment, values),
-                np.load(folder / CODEWORD_FILE, mmap_mode="r"),
-                np.load(folder / TREE_FILE, mmap_mode="r"),
-            )
-    return None
+    if all(tensor.holder is not Holder.WEIGHTS for tensor in system.tensors):
+        return None
+    return (
+        np.load(folder / CODEWORD_FILE, mmap_mode="r"),
+        np.load(folder / TREE_FILE, mmap_mode="r"),
+    )

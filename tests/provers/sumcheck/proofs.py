@@ -26,9 +26,7 @@ class Proved:
 
     def verify(self) -> None:
         kernels = kernels_for(self.system.preset.degree, compiled=False)
-        verify(
-            self.system, self.input_roots, self.output_roots, self.context, self.proof, kernels
-        )
+        verify(self.system, self.input_roots, self.output_roots, self.context, self.proof, kernels)
 
 
 def prove_values(system: System, values: Values, context: bytes) -> Proved:
@@ -37,7 +35,7 @@ def prove_values(system: System, values: Values, context: bytes) -> Proved:
     with tempfile.TemporaryDirectory() as folder:
         root = commit_weights(system, values, Path(folder), kernels)
         system = replace(system, weights_root=root.hex())
-        weights = open_weights(system, values, Path(folder))
+        weights = open_weights(system, Path(folder))
         proof = prove(system, values, weights, context, kernels)
         roots = {
             position: commit_boundary(system, position, values[position], kernels)
