@@ -40,13 +40,27 @@ def _ezkl(setting: Setting) -> Prover:
     return EzklProver(setting.limits, setting.srs_cache, srs_kind=setting.srs_kind)
 
 
+def _sumcheck(setting: Setting) -> Prover:
+    from zkdps.provers.sumcheck.backend import SumcheckProver
+
+    return SumcheckProver(setting.limits, setting.security, setting.jobs)
+
+
+def _sumcheck_strength(materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
+    from zkdps.provers.sumcheck.auditor import strength
+
+    return strength(materials)
+
+
 def _no_strength(materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
     return None
 
 
-PROVERS: Mapping[str, Callable[[Setting], Prover]] = {"ezkl": _ezkl}
+PROVERS: Mapping[str, Callable[[Setting], Prover]] = {"ezkl": _ezkl, "sumcheck": _sumcheck}
 
-_STRENGTHS: Mapping[str, Callable[[Sequence[Mapping[str, bytes]]], Strength | None]] = {}
+_STRENGTHS: Mapping[str, Callable[[Sequence[Mapping[str, bytes]]], Strength | None]] = {
+    "sumcheck": _sumcheck_strength
+}
 
 
 def load_prover(

@@ -75,7 +75,7 @@ def commit(
     Raises:
         CheckFailed: check 5, the block has no such tensor.
     """
-    from zkdps.provers.sumcheck.argument import commit_boundary
+    from zkdps.provers.sumcheck.commit import commit_boundary
 
     try:
         system = read_system(material)

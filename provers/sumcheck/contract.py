@@ -62,7 +62,7 @@ def boxed_form(
             part = kernels.scale(part, scale)
         lengths = [system.labels[label].size if label in found else 1 for label in kept]
         spread = tuple(
-            np.ascontiguousarray(np.broadcast_to(limb.reshape(lengths), sizes)).ravel()
+            np.array(np.broadcast_to(limb.reshape(lengths), sizes), order="C").ravel()
             for limb in part
         )
         total = kernels.add(total, spread)
@@ -135,7 +135,7 @@ def _padded(system: System, total: Vec, kept: Sequence[int], box: Sequence[int])
     for limb in total:
         array = np.zeros(wide, np.uint32)
         array[tuple(slice(0, size) for size in exact)] = limb.reshape(exact)
-        padded.append(np.ascontiguousarray(np.broadcast_to(array, full)).ravel())
+        padded.append(np.array(np.broadcast_to(array, full), order="C").ravel())
     return tuple(padded)
 
 
@@ -156,5 +156,5 @@ def boxed_eq(
     narrow = [1 << system.labels[label].bits if label in outputs else 1 for label in box]
     full = [1 << system.labels[label].bits for label in box]
     return tuple(
-        np.ascontiguousarray(np.broadcast_to(limb.reshape(narrow), full)).ravel() for limb in vec
+        np.array(np.broadcast_to(limb.reshape(narrow), full), order="C").ravel() for limb in vec
     )

@@ -7,17 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from zkdps.provers.sumcheck.argument import (
-    commit_boundary,
-    commit_weights,
-    open_weights,
-)
-from zkdps.provers.sumcheck.argument import (
-    prove as prove_system,
-)
-
 from zkdps.provers.sumcheck import stored
+from zkdps.provers.sumcheck.argument import prove as prove_system
+from zkdps.provers.sumcheck.commit import commit_boundary, commit_weights, open_weights
 from zkdps.provers.sumcheck.compiled_blocks import built_of, compiled, complete
 from zkdps.provers.sumcheck.executing import values_of
 from zkdps.provers.sumcheck.kernels import kernels_for
@@ -41,7 +33,7 @@ def setup(directory: Path) -> None:
     places = {tensor.name: position for position, tensor in enumerate(system.tensors)}
     values = {places[name]: integers for name, integers in built.weights.items()}
     root = commit_weights(system, values, folder, kernels_of_degree(system.preset.degree))
-    text, tables = system_to_files(replace(system, weights_root=root))
+    text, tables = system_to_files(replace(system, weights_root=root.hex()))
     (directory / stored.SYSTEM).write_bytes(text)
     (directory / stored.TABLES).write_bytes(tables)
 
@@ -67,7 +59,4 @@ def prove(directory: Path, inputs: Sequence[Int64s], context: bytes) -> bytes:
     values = values_of(directory, compiled(directory), inputs)
     system = built.system
     weights = open_weights(system, directory / stored.WEIGHTS)
-    contiguous = {position: np.ascontiguousarray(array) for position, array in values.items()}
-    return prove_system(
-        system, contiguous, weights, context, kernels_of_degree(system.preset.degree)
-    )
+    return prove_system(system, values, weights, context, kernels_of_degree(system.preset.degree))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from tests.provers import blocks
 from zkdps.core.errors import CheckFailed, UsageConflict
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.prover import BlockGraph, Circuit, Prover, Trace
+from zkdps.core.run import proof_context
 from zkdps.core.statement import Commitment, Link, Proof, Statement
 from zkdps.provers import load_prover
 from zkdps.provers.engine import Limits
 
 A = blocks.tensor([[256, -512, 700, 3, 0, -1]])
 B = blocks.tensor([[1, -1, 1000, -1000]])
+CONTEXT = proof_context("ab" * 32, 5)
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,36 @@ def build(prover: Prover, graph: BlockGraph, link: Link, directory: Path) -> Cir
     return prover.open(graph, chosen[0], fine_directory)
 
 
-@pytest.fixture(scope="module", params=list(Link))
-def proved(
-    request: pytest.FixtureRequest, prover: Prover, tmp_path_factory: pytest.TempPathFactory
-) -> Proved:
-    link = request.param
-    if link not in prover.links:
-        pytest.skip(f"{prover.name} does not offer {link}")
+PAIRS = [
+    *(("ezkl", link) for link in (Link.POLYCOMMIT, Link.POSEIDON, Link.PUBLIC)),
+    ("sumcheck", Link.MERKLE),
+]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def offer(request: pytest.FixtureRequest, srs_cache: Path) -> Iterator[tuple[Prover, Link]]:
+    """A back end, and a way of linking that it offers."""
+    name, link = request.param
+    back_end = load_prover(name, Limits(timeout_s=120), srs_cache)
+    assert set(back_end.links) == {each for owner, each in PAIRS if owner == name}
+    yield back_end, link
+    back_end.close()
+
+
+@pytest.fixture(scope="module")
+def prover(offer: tuple[Prover, Link]) -> Prover:
+    return offer[0]
+
+
+@pytest.fixture(scope="module")
+def proved(offer: tuple[Prover, Link], tmp_path_factory: pytest.TempPathFactory) -> Proved:
+    prover, link = offer
     graph = blocks.linear(index=5)
     circuit = build(prover, graph, link, tmp_path_factory.mktemp("circuit"))
     (trace,) = prover.execute(circuit, [[A, B]])
-    statement, proof = prover.prove(circuit, trace)
+    assert prover.statement(circuit, trace).block == 5
+    statement, proof = prover.prove(circuit, trace, CONTEXT)
+    assert statement == prover.statement(circuit, trace)
     material = prover.material(circuit, graph.inputs + graph.outputs)
     identity, trust = prover.trust([circuit])
     assert (identity is None) == (not trust)
@@ -74,6 +95,7 @@ def refused(
     statement: Statement | None = None,
     proof: bytes | None = None,
     material: Mapping[str, bytes] | None = None,
+    context: bytes = CONTEXT,
 ) -> None:
     with pytest.raises(CheckFailed) as caught:
         prover.verify(
@@ -81,6 +103,7 @@ def refused(
             proved.trust,
             statement or proved.statement,
             proved.proof if proof is None else Proof(proof),
+            context,
         )
     assert (caught.value.check, caught.value.block) == (5, 5)
 
@@ -92,7 +115,7 @@ def test_execution_is_the_integers(proved: Proved) -> None:
 
 
 def test_a_good_proof_verifies(prover: Prover, proved: Proved) -> None:
-    prover.verify(proved.material, proved.trust, proved.statement, proved.proof)
+    prover.verify(proved.material, proved.trust, proved.statement, proved.proof, CONTEXT)
 
 
 def test_the_auditor_recomputes_every_commitment(prover: Prover, proved: Proved) -> None:
@@ -128,7 +151,24 @@ def test_a_cut_or_padded_proof_is_refused(prover: Prover, proved: Proved, cut: i
 def test_garbage_is_refused_and_does_no_harm(prover: Prover, proved: Proved) -> None:
     noise = np.random.default_rng(0).bytes(len(proved.proof.data))
     refused(prover, proved, proof=noise)
-    prover.verify(proved.material, proved.trust, proved.statement, proved.proof)
+    prover.verify(proved.material, proved.trust, proved.statement, proved.proof, CONTEXT)
+
+
+def test_a_proof_is_bound_to_its_run_where_that_is_promised(prover: Prover, proved: Proved) -> None:
+    for other in (proof_context("ab" * 32, 4), proof_context("cd" * 32, 5), b""):
+        if prover.binds_run:
+            refused(prover, proved, context=other)
+        else:
+            prover.verify(proved.material, proved.trust, proved.statement, proved.proof, other)
+
+
+def test_material_says_how_each_tensor_is_committed_to(prover: Prover, proved: Proved) -> None:
+    graph = proved.graph
+    ways = prover.check_material(proved.material, proved.link, graph.inputs, graph.outputs)
+    assert set(ways) == {"a", "b", "y"}
+    with pytest.raises(CheckFailed) as caught:
+        prover.check_material(proved.material, proved.link, graph.inputs[:1], graph.outputs)
+    assert caught.value.check == 2
 
 
 def test_a_wrong_commitment_is_refused(prover: Prover, proved: Proved) -> None:
@@ -159,7 +199,8 @@ def test_missing_or_broken_key_material_is_refused(prover: Prover, proved: Prove
         kept = {key: data for key, data in proved.material.items() if key != name}
         refused(prover, proved, material=kept)
         refused(prover, proved, material={**kept, name: b"{}"})
-        refused(prover, proved, material={**kept, name: proved.material[name][:-40]})
+        if proved.material[name]:
+            refused(prover, proved, material={**kept, name: proved.material[name][:-40]})
 
 
 def test_another_blocks_key_is_refused(prover: Prover, proved: Proved, tmp_path: Path) -> None:
