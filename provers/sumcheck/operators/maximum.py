@@ -72,9 +72,9 @@ class Maximum:
         outer = ascii_lowercase[: len(self.shape)]
         axes = builder.axes((read, outer + "z"), (self.written, outer))
         operand = builder.operand(read, axes, outer + "z")
-        if builder.width(self.name).scale_bits != operand.scale_bits:
-            raise builder.failed(f"{self.name}: a maximum has the scale of what it is taken of")
-        width = Width(operand.scale_bits, operand.low, operand.high)
+        width = builder.width(self.name)
+        if width != Width(operand.scale_bits, operand.low, operand.high):
+            raise builder.failed(f"{self.name}: a maximum has the width of what it is taken of")
         builder.commit(
             self.name,
             self.shape,

@@ -1,6 +1,7 @@
 """LayerNorm and RMSNorm over the last axis, by an exact integer square root and one division.
 
     x     = sum of the operands, aligned to the finest scale                        no column
+            (where that takes too much room, the finest are rounded to fewer bits first)
     mu    = floor((sum_j x + floor(D/2)) / D)            centred only; RMSNorm: 0
     c     = floor((x - mu + 2^(s-1)) / 2^s)              s = 0: x - mu
     sigma = floor(sqrt(sum_j c^2 + E))                   E = max(1, round(D * epsilon * 4^scale(c)))
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkdps.provers.sumcheck.field import P
-from zkdps.provers.sumcheck.operands import Integers, Operand
+from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
 from zkdps.provers.sumcheck.operators.calibrated import fitting_scale, signed, width_of
 from zkdps.provers.sumcheck.operators.constants import integers_of
 from zkdps.provers.sumcheck.operators.interface import Reals, Role, letters_of
@@ -43,6 +44,8 @@ ROOT_BITS = 15
 ENOUGH_ROOT_BITS = 14
 """Where the result's scale leaves fewer, it gives way, down to `LEAST_RESULT_BITS`."""
 LEAST_RESULT_BITS = 11
+SUM_BITS = 28
+"""Bits of the sum over a row of aligned summands, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,17 +112,21 @@ class Norm:
             planned = signed(wide, planned.scale_bits - 1)
             bits = self._root_bits(planned)
         bits = max(bits, 1)
-        finest = max(width_of(wire, widths).scale_bits for wire in self.reads)
+        summands = self._summand_widths([width_of(wire, widths) for wire in self.reads])
+        finest = max(width.scale_bits for width in summands.values())
         limit = (1 << bits) - 1
         scale_bits = min(finest, fitting_scale(limit, maxima[f"{self.name}.deviation"]))
         root = Width(scale_bits, 0, limit)
-        return {self.name: planned, f"{self.name}.deviation": root}
+        return {self.name: planned, f"{self.name}.deviation": root, **summands}
 
     def define(self, builder: Builder) -> None:
         """The spread around the mean, its root, and one rounded division."""
         letters = letters_of(self.written)
         axes = builder.axes(*((wire, letters) for wire in self.reads), (self.written, letters))
-        operands = [builder.operand(wire, axes, letters) for wire in self.reads]
+        operands = [
+            self._summand(builder, axes, letters, place, wire)
+            for place, wire in enumerate(self.reads)
+        ]
         root = builder.width(f"{self.name}.deviation")
         spread = define_spread(
             builder, self.name, axes, letters, operands, root.scale_bits, self.is_centred
@@ -127,10 +134,43 @@ class Norm:
         sigma = prove_root(builder, self.name, axes, letters, spread, root, self._floor(root))
         self._scale(builder, axes, letters, spread, sigma, root.high)
 
+    def _summand_widths(self, reads: Sequence[Width]) -> dict[str, Width]:
+        """The summands as they are added: the finest are rounded where alignment needs room."""
+        common = max(width.scale_bits for width in reads)
+        room = (1 << SUM_BITS) // self.shape[-1]
+        while sum(width.magnitude * 2.0 ** (common - width.scale_bits) for width in reads) > room:
+            common -= 1
+        chosen = {}
+        for place, width in enumerate(reads):
+            loss = width.scale_bits - common
+            bits = max(width.high.bit_length(), (-width.low - 1).bit_length()) + 1 - loss
+            coarse = signed(max(bits, 2), common)
+            chosen[f"{self.name}.summand{place}"] = width if loss <= 0 else coarse
+        return chosen
+
+    def _summand(
+        self, builder: Builder, axes: Mapping[str, Axis], letters: str, place: int, wire: Wire
+    ) -> Operand:
+        """One summand, rounded if it was planned coarser than it is."""
+        operand = builder.operand(wire, axes, letters)
+        name = f"{self.name}.summand{place}"
+        if builder.width(name).scale_bits >= operand.scale_bits:
+            return operand
+        builder.requantise(
+            name,
+            axes,
+            letters,
+            terms=((1, (builder.form(operand),)),),
+            scale_bits=operand.scale_bits,
+            magnitude=operand.magnitude,
+            accumulate=operand.read,
+        )
+        return builder.operand(whole(name, self.laid), axes, letters)
+
     def _scale(
         self,
         builder: Builder,
-        axes: Mapping[str, tuple[int, ...]],
+        axes: Mapping[str, Axis],
         letters: str,
         spread: Spread,
         sigma: Operand,

@@ -118,8 +118,7 @@ class Table:
                 raise error
             return rows[places]
 
-        held = Width(result.scale_bits, int(rows.min()), int(rows.max()))
-        builder.commit(self.name, self.shape, held, Bound.PAIR, compute)
+        builder.commit(self.name, self.shape, result, Bound.PAIR, compute)
         labels = labels_of(axes, letters)
         value = builder.form(builder.operand(self.written, axes, letters), labels=labels)
         table = builder.table(str(self.function), first, len(rows), rows)
