@@ -24,6 +24,7 @@ from zkdps.provers.sumcheck.lowering.values import (
     Term,
     Value,
     Weights,
+    plain,
 )
 from zkdps.provers.sumcheck.wires import Wire
 from zkdps.provers.sumcheck.wires import concatenate as beside
@@ -62,7 +63,20 @@ def move(node: Node, block: Block) -> list[Value]:
         found.astype(np.int64) - 1
         for found in node.evaluate([_in_order(value.shape) + 1, *arguments])
     ]
+    if any(place.size > _size(value) for place in places):
+        # Copies are made of what is computed, not computed once each.
+        value = _computed(node, block, value)
     return [_taken(value, place, number) for place in places]
+
+
+def _computed(node: Node, block: Block, value: Sum | Curve) -> Sum | Curve:
+    if isinstance(value, Sum) and (value.line is not None or not value.terms):
+        return value
+    return plain(block.wire(node.inputs[0], node))
+
+
+def _size(value: Value) -> int:
+    return int(np.prod(value.shape))
 
 
 def _kept(node: Node, value: Value, arguments: list[Array | None]) -> Value | None:
