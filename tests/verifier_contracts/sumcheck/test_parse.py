@@ -17,6 +17,7 @@ from tests.verifier_contracts.sumcheck.samples import (
     TEST_PRESETS,
     encoded,
     files,
+    mutated,
     record,
     sample,
 )
@@ -27,11 +28,6 @@ from zkdps.verifier_contracts.reference.sumcheck.verify import verify, verify_sy
 from zkdps.verifier_contracts.reference.sumcheck.work import MAX_WORK, work_bound
 
 Json = Any
-HOSTILE: tuple[Json, ...] = (
-    *(0, 1, -1, 2, 3, 5, P, 2**31, 2**62, -(2**62), 10**39, True, False, None),
-    *("", "aux", "weights", "boundary", "public", "a" * 2000, [], [[]], {}, [0], [0, 1], [0, 0, 0]),
-    {"picked": 0, "label": 0},
-)
 
 
 def _refused(text: bytes, tables: bytes, match: str | None = None) -> None:
@@ -64,38 +60,11 @@ def test_a_key_in_use_has_a_known_preset() -> None:
         parse_system(encoded(weak), tables)
 
 
-def _nodes(value: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path] if path else []
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, item in items if isinstance(value, (dict, list)) else ():
-        found += _nodes(item, (*path, key)) if isinstance(item, (dict, list)) else [(*path, key)]
-    return found
-
-
-def _mutated(name: str, random: Random) -> bytes:
-    value = record(name)
-    for _ in range(random.choice((1, 1, 1, 2))):
-        path = random.choice(_nodes(value))
-        holder = value
-        for key in path[:-1]:
-            holder = holder[key]
-        kind = random.randrange(4)
-        if kind == 0 and isinstance(holder, list):
-            holder.insert(random.randrange(len(holder) + 1), holder[path[-1]])
-        elif kind == 1 and isinstance(holder, list):
-            del holder[path[-1]]
-        elif kind == 2 and isinstance(holder[path[-1]], int):
-            holder[path[-1]] += random.choice((-1, 1, 2))
-        else:
-            holder[path[-1]] = random.choice(HOSTILE)
-    return encoded(value)
-
-
 @settings(max_examples=400, deadline=None)
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32))
 def test_mutated_systems(name: str, seed: int) -> None:
     random = Random(seed)
-    text, tables = _mutated(name, random), files(name)[1]
+    text, tables = encoded(mutated(files(name)[0], random)), files(name)[1]
     try:
         system = parse_system(text, tables, TEST_PRESETS)
     except CheckFailed as error:
@@ -122,7 +91,7 @@ def test_bytes_that_are_no_json(data: bytes, at: int, byte: int) -> None:
 
 
 def test_deep_json() -> None:
-    _refused(b"[" * 1_000_000, b"", "nested")
+    _refused(b"[" * 100_000, b"", "nested")
 
 
 def _set(*path: Any, value: Json) -> Callable[[dict[str, Json]], None]:
@@ -197,8 +166,8 @@ def test_too_much_work_is_refused_before_it_is_done() -> None:
     value["forms"][0] = [[0, 1], 0, [[1, 0, [[0, [[0, 1], [1, 1]]]]]]]
     _refused(encoded(value), b"", "more work")
     many = record("outer")
-    many["forms"] += [many["forms"][0]] * 20_000
-    many["relations"] += [{"name": "r", "labels": [], "terms": [[1, [0]]]}] * 20_000
+    many["forms"] += [many["forms"][0]] * 100
+    many["relations"] += [{"name": "r", "labels": [], "terms": [[1, [0]]]}] * 100
     many["labels"][0][1] = many["tensors"][0]["shape"][0] = MAX_SIZE
     _refused(encoded(many), b"", "more work")
 
