@@ -62,7 +62,7 @@ class SumcheckProver:
     def warm(self) -> None:
         """As the protocol: workers import the kernels, and lay out the circuits opened next."""
         self._is_warming = True
-        self._runner.start("warm")
+        self._runner.start("warm", self._preset.degree)
 
     def fit(self) -> None:
         """As the protocol: costs are counts times constants, nothing is fitted."""

@@ -35,12 +35,12 @@ def _answering(function: Callable[..., Any]) -> Callable[..., Answer]:
 
 
 @_answering
-def warm() -> float:
-    """Import the kernels, compiling them the first time; seconds that it took."""
+def warm(*degrees: int) -> float:
+    """Import the kernels of these degrees, compiling them the first time; seconds that it took."""
     start = time.monotonic()
     from zkdps.provers.sumcheck.proving import kernels_of_degree
 
-    for degree in (4, 5):
+    for degree in degrees:
         kernels_of_degree(degree)
     return time.monotonic() - start
 

@@ -13,6 +13,7 @@ from zkdps.core import errors
 from zkdps.provers.engine import Limits, Request
 from zkdps.provers.failures import mapped
 from zkdps.provers.pool import ONE_THREAD, Pool
+from zkdps.provers.sumcheck.field import DEGREES
 
 MODULE = "zkdps.provers.sumcheck.calls"
 
@@ -45,10 +46,10 @@ class Runner:
         )
         return self._run("verify", block, name, args, limits)
 
-    def start(self, name: str) -> None:
-        """Let every worker run a function without arguments, in the background."""
+    def start(self, name: str, *args: Path | str | int | None) -> None:
+        """Let every worker run a function, in the background."""
         for place in range(self.pool.jobs):
-            self.pool.start(Request(name), place)
+            self.pool.start(Request(name, args), place)
 
     def start_one(self, block: int, name: str, *args: Path | str | int | None) -> None:
         """Let the worker of a block run a function, in the background."""
@@ -79,7 +80,7 @@ def compile_kernels(timeout_s: float, memory_bytes: int | None) -> float:
     """
     runner = Runner(Limits(timeout_s, memory_bytes), 1)
     try:
-        return float(runner.call("warm", 0, "warm"))
+        return float(runner.call("warm", 0, "warm", *DEGREES))
     finally:
         runner.pool.close()
 
