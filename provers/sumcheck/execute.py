@@ -35,8 +35,7 @@ def execute(built: Built, inputs: Mapping[str, Int64s]) -> Values:
         known[name] = _checked(built, places[name], integers)
     for step in built.steps:
         for name, integers in zip(step.names, step.compute(known), strict=True):
-            position = places.get(name)
-            known[name] = integers if position is None else _checked(built, position, integers)
+            known[name] = _checked(built, places[name], integers) if name in places else integers
     values = {
         position: known[name].reshape(system.tensors[position].shape)
         for name, position in places.items()

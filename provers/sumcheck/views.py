@@ -45,7 +45,8 @@ def affine_indices(index: Int64s, storage: Shape) -> tuple[Affine, ...] | None:
             if size > 1:
                 isolated.append(axis)
             continue
-        moves = np.subtract(*(np.unravel_index(place, storage) for place in reversed(pair)))
+        before, after = (np.array(np.unravel_index(place, storage)) for place in pair)
+        moves = after - before
         moved = np.flatnonzero(moves)
         if len(moved) > 1 or (len(moved) == 1 and moves[moved[0]] < 0):
             return None

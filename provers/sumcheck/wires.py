@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -24,6 +25,7 @@ NOTHING = -1
 """The index of a place that holds no entry, hence 0."""
 
 Selection = int | slice
+Entry = TypeVar("Entry", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +153,7 @@ def concatenate(wires: Sequence[Wire], axis: int) -> Wire:
     return Wire(tuple(shape), tuple(parts))
 
 
-def part_of(part: Part, value: NDArray[np.generic]) -> NDArray[np.generic]:
+def part_of(part: Part, value: NDArray[Entry]) -> NDArray[Entry]:
     """The entries of `value` at the part's places, 0 elsewhere; the wire's shape."""
     flat = value.reshape(-1)
     if part.index.size == 0 or int(part.index.min()) >= 0:

@@ -71,9 +71,7 @@ class Contraction:
         def magnitude(chosen: Constant) -> int:
             return largest * abs(int(chosen.integers))
 
-        factor = quantise_constant(
-            builder, self.name, np.float64(self.factor), scale_bits, magnitude
-        )
+        factor = quantise_constant(builder, self.name, np.array(self.factor), scale_bits, magnitude)
         times = int(factor.integers)
         # A summed dimension along which an operand is one entry repeated still has to be summed.
         summed = [n for c in sizes if c not in of_y for n in axes[c]]

@@ -60,4 +60,4 @@ def contract_reals(
     )
     order = batch + rows + columns
     shaped = product.reshape([sizes[c] for c in order])
-    return shaped.transpose([order.index(c) for c in result])
+    return np.asarray(shaped.transpose([order.index(c) for c in result]))

@@ -75,6 +75,7 @@ class Linear:
         # A summed dimension along which x is one entry repeated still has to be summed.
         kept = {*read_weight.labels, *(n for c in of_y for n in axes[c])}
         labels = (*x.labels, *(n for n in x.box if n not in kept and n not in x.labels))
+        terms: list[tuple[int, tuple[int, ...]]]
         terms = [(1, (builder.form(x, labels=labels), builder.form(read_weight)))]
         bias: Int64s | None = None
         if self.bias is not None:

@@ -64,7 +64,7 @@ class Mean:
             return abs(int(chosen.integers)) * entries * x.magnitude
 
         chosen = quantise_constant(
-            builder, self.name, np.float64(self.factor), x.scale_bits, magnitude
+            builder, self.name, np.array(self.factor), x.scale_bits, magnitude
         )
         times = int(chosen.integers)
 

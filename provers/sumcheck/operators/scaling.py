@@ -67,6 +67,7 @@ class Scaling:
         scale_bits = x.scale_bits + chosen.scale_bits
         shift = integers_of(bias, scale_bits)
         if factor.size == 1:
+            terms: list[tuple[int, tuple[int, ...]]]
             terms = [(int(chosen.integers.reshape(-1)[0]), (builder.form(x, labels=labels),))]
         else:
             held = builder.weight(f"{self.name}.factor", chosen.integers, chosen.scale_bits)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.provers.sumcheck.operators.blocks import NARROW, WIDE, Ran, program_of, rounded, run_it
 from tests.provers.sumcheck.satisfied import faults, holds
@@ -26,7 +28,7 @@ def weights_of(ran: Ran, name: str) -> tuple[np.ndarray, int]:
 
 
 def dot(left: np.ndarray, right: np.ndarray, letters: str) -> np.ndarray:
-    return np.einsum(letters, left, right)
+    return np.asarray(np.einsum(letters, left, right))
 
 
 @pytest.mark.parametrize(("t", "k", "n"), [(1, 1, 1), (3, 5, 2), (2, 96, 3), (4, 3, 7)])
@@ -92,7 +94,7 @@ def test_contraction_over_a_broadcast_dimension_counts_it() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2), (1, 7)])
 @pytest.mark.parametrize("constant", [0.0, 0.75, "array"])
 def test_addition(shape: tuple[int, ...], constant: float | str) -> None:
-    added = RNG.normal(size=shape[1:]) if constant == "array" else constant
+    added = RNG.normal(size=shape[1:]) if constant == "array" else np.array(float(constant))
     operands = ((1.0, whole("x", shape)), (-0.5, whole("z", shape[1:])))
     program = program_of({"x": shape, "z": shape[1:]}, Addition("y", operands, added))
     ran = run_it(program, {"z": Width(7, -50, 20)})
@@ -131,8 +133,8 @@ def test_square() -> None:
 @pytest.mark.parametrize("factor", ["array", 0.3, 4.0])
 @pytest.mark.parametrize("bias", [0.0, 0.5, "array"])
 def test_scaling(factor: float | str, bias: float | str) -> None:
-    by = RNG.normal(size=(3, 4)) if factor == "array" else factor
-    plus = RNG.normal(size=4) if bias == "array" else bias
+    by = RNG.normal(size=(3, 4)) if factor == "array" else np.array(float(factor))
+    plus = RNG.normal(size=4) if bias == "array" else np.array(float(bias))
     operation = Scaling("y", whole("x", (2, 3, 4)), by, plus)
     ran = run_it(program_of({"x": (2, 3, 4)}, operation))
     exact = ran.inputs["x"] / 16 * by + plus
@@ -281,3 +283,33 @@ def test_weights_take_fewer_bits_where_the_rules_ask_for_it() -> None:
         found.append(int(np.abs(ran.built.weights["y.weight"]).max()).bit_length())
     assert found[0] == 12
     assert found[1] < 12
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 3, 5, 6]), min_size=3, max_size=3),
+    st.integers(2, 14),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_worst_input_is_proven_as_integers_or_refused(
+    sizes: list[int], bits: int, seed: int
+) -> None:
+    """Operands at the ends of their ranges, weights of their signs: nothing wraps around p."""
+    t, k, n = sizes
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(size=(k, n)) * 10.0 ** rng.integers(-3, 3)
+    program = program_of(
+        {"x": (t, k)}, Linear("y", whole("x", (t, k)), weight, None, ("tk", "kn", "tn"))
+    )
+    low, high = span(bits)
+    x = np.where(weight[:, 0] > 0, high, low) * np.ones((t, 1), dtype=np.int64)
+    x[-1] = low + high - x[-1]
+    widths = {"x": Width(4, low, high), "y": Width(2, *span(16)), "out": Width(2, *span(16))}
+    try:
+        ran = run_it(program, widths, inputs={"x": x})
+    except (OutOfRange, LayoutFailed):
+        return
+    w, w_bits = weights_of(ran, "y.weight")
+    expected = rounded(dot(x.astype(object), w, "tk,kn->tn"), 4 + w_bits, widths["y"])
+    assert (ran.flat("y", (t, n)) == expected).all()
+    assert holds(ran.built.system, ran.values)

@@ -49,7 +49,8 @@ def wirings(draw: st.DrawFn) -> tuple[dict[str, Array], Wire, Array]:
 
 
 def _reshape(draw: st.DrawFn, wire: Wire, array: Array) -> Pair:
-    size, shape = array.size, []
+    size = array.size
+    shape: list[int] = []
     while size > 1 and len(shape) < 3:
         factor = draw(st.sampled_from([n for n in range(1, size + 1) if size % n == 0]))
         shape.append(factor)
