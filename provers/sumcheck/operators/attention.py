@@ -108,8 +108,10 @@ class Attention:
     def real(self, operands: Sequence[Reals]) -> Reals:
         """Attention in float64, (g, r, i, f)."""
         scores, allowed = self._scores(operands)
-        raised = np.where(allowed, np.exp(scores - _largest(scores, allowed)), 0.0)
-        raised = raised / raised.sum(axis=-1, keepdims=True)
+        largest = np.where(allowed, scores, -np.inf).max(axis=-1, keepdims=True)
+        raised = np.where(allowed, np.exp(np.where(allowed, scores - largest, 0.0)), 0.0)
+        # Without any allowed key there is no proof; a number keeps calibration going.
+        raised = raised / np.maximum(raised.sum(axis=-1, keepdims=True), 1.0)
         return np.asarray(raised @ operands[2][:, None], dtype=np.float64)
 
     def measure(self, operands: Sequence[Reals]) -> dict[str, float]:
@@ -309,10 +311,6 @@ class Attention:
 def exact_product(left: Int64s, right: Int64s) -> Int64s:
     """Integer matrix product through float64: exact while sums stay below 2^53."""
     return np.rint(left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
-
-
-def _largest(scores: Reals, allowed: np.ndarray) -> Reals:
-    return np.asarray(np.where(allowed, scores, -np.inf).max(axis=-1, keepdims=True))
 
 
 def _letters(shape: Sequence[int]) -> str:

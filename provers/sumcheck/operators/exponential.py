@@ -56,7 +56,7 @@ def score_sizes(name: str, scores: Reals, allowed: np.ndarray | None = None) -> 
     held = np.ones(scores.shape, dtype=bool) if allowed is None else allowed
     held = np.broadcast_to(held, scores.shape)
     largest = np.where(held, scores, -np.inf).max(axis=-1, keepdims=True)
-    gaps = np.where(held, largest - scores, 0.0)
+    gaps = np.where(held, np.where(held, largest, 0.0) - scores, 0.0)
     return {
         f"{name}.score": float(np.abs(np.where(held, scores, 0.0)).max(initial=0.0)),
         f"{name}.gap": float(gaps.max(initial=0.0)),
