@@ -96,10 +96,11 @@ class SumcheckProver:
             for seen in ranges
         ]
         first = [Choice(self._preset, scale_bits, 0, interior) for interior in interiors]
-        most = max(
+        total = sum(
             self._entries(graph, choice) for graph, choice in zip(graphs, first, strict=True)
         )
-        columns_log = costs.columns_log(most, self._preset)
+        # The sum of the proofs' lengths is least where a proof of average size is shortest.
+        columns_log = costs.columns_log(total // len(graphs), self._preset)
         return tuple(
             Choice(self._preset, scale_bits, columns_log, interior).record()
             for interior in interiors
