@@ -58,11 +58,12 @@ def check(
 
 
 def exported(
-    module: torch.nn.Module, inputs: Sequence[torch.Tensor], exporter: Exporter
+    module: torch.nn.Module, inputs: Sequence[torch.Tensor], exporter: Exporter, outputs: int = 1
 ) -> tuple[onnx.ModelProto, Arrays]:
     """A module as ONNX, and its example inputs by name."""
     names = [f"x{place}" for place in range(len(inputs))]
-    model = export(module, inputs, exporter=exporter, input_names=names, output_names=["y"])
+    made = [f"y{place}" for place in range(outputs)]
+    model = export(module, inputs, exporter=exporter, input_names=names, output_names=made)
     return model, {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
 
 
