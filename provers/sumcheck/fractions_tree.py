@@ -94,15 +94,20 @@ def reduce_tree(
         batch = channel.transcript.challenge() if k else field.zero(degree)
         if tree is not None:
             tree.open_layer(k, point, batch)
-        claim = field.add(p, field.mul(batch, q))
+        # The claim times the product of the coordinates so far: nobody divides.
+        claim, product = field.add(p, field.mul(batch, q)), one
         bound: list[Element] = []
-        for r, inverse in zip(point, _inverses(point), strict=True):
+        for r in point:
+            if not any(r) and not channel.proving:
+                raise CheckFailed(5, "a coordinate of a tree's point is 0")
             h0, h2 = channel.elements("h", 2, lambda: _tree(tree).round())
-            # The claim is (1 - r) h(0) + r h(1).
-            h1 = field.mul(field.sub(claim, field.mul(field.sub(one, r), h0)), inverse)
             x = channel.transcript.challenge()
-            slope = field.sub(field.sub(h1, h0), h2)
-            claim = field.add(h0, field.mul(x, field.add(slope, field.mul(x, h2))))
+            # claim = (1 - r) h(0) + r h(1), h(x) = h(0) + x (h(1) - h(0) - h2 + x h2), so
+            # r h(x) = x claim + r (h(0) + x (x - 1) h2) - x h(0).
+            bent = field.add(h0, field.mul(field.mul(x, field.sub(x, one)), h2))
+            known = field.sub(field.mul(r, bent), field.mul(x, h0))
+            claim = field.add(field.mul(x, claim), field.mul(product, known))
+            product = field.mul(product, r)
             bound.append(x)
             if tree is not None:
                 tree.bind(x)
@@ -111,7 +116,8 @@ def reduce_tree(
         bottom = field.mul(q0, q1)
         if k == 0 and bottom != q and not channel.proving:
             raise CheckFailed(5, "a tree's root is not made of its children")
-        if field.add(top, field.mul(batch, bottom)) != claim and not channel.proving:
+        total = field.mul(product, field.add(top, field.mul(batch, bottom)))
+        if total != claim and not channel.proving:
             raise CheckFailed(5, "a layer of fractions does not add up")
         c = channel.transcript.challenge()
         point = (c, *bound)
@@ -124,21 +130,3 @@ def _tree(tree: Tree | None) -> Tree:
     if tree is None:
         raise ValueError("only a prover computes messages")
     return tree
-
-
-def _inverses(point: Sequence[Element]) -> list[Element]:
-    """1 / r for all coordinates, by one inversion."""
-    if not point:
-        return []
-    prefixes = [point[0]]
-    for r in point[1:]:
-        prefixes.append(field.mul(prefixes[-1], r))
-    try:
-        left = field.inverse(prefixes[-1])
-    except ZeroDivisionError as error:
-        raise CheckFailed(5, "a coordinate of a tree's point is 0") from error
-    inverses = []
-    for position in reversed(range(1, len(point))):
-        inverses.append(field.mul(left, prefixes[position - 1]))
-        left = field.mul(left, point[position])
-    return [left, *reversed(inverses)]

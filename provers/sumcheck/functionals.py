@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zkdps.provers.sumcheck import field as scalars
-from zkdps.provers.sumcheck.axes import LONG, Axes, Support, Weights
+from zkdps.provers.sumcheck.axes import LONG, Axes, Support, Weights, eq_weights
+from zkdps.provers.sumcheck.eq_tables import eq_tables
 from zkdps.provers.sumcheck.field import Element
 from zkdps.provers.sumcheck.kernels.interface import Kernels, Vec
 from zkdps.provers.sumcheck.layout import Layout, Piece, ranges
@@ -178,9 +179,11 @@ class _Dots:
         self._kernels = kernels
         self._point = point
         self._numbers: dict[tuple[Support, int, int, int], int] = {}
-        self._tables: dict[tuple[int, int], Vec] = {}
-        self._left: list[Vec] = [kernels.from_elements([scalars.one(kernels.degree)])]
-        self._right: list[Vec] = [self._left[0]]
+        self._unit = kernels.from_elements([scalars.one(kernels.degree)])
+        self._left: list[Vec] = [self._unit]
+        self._right: list[tuple[Support, int, int] | Vec] = [self._unit]
+        """A vector, or a range of a table that is yet to be made."""
+        self._tables: dict[tuple[int, int], Support] = {}
 
     def number(self, vector: Support, start: int, lg: int, shift: int) -> int:
         """The place in `values` of <vector, eq(point bits shift.., .)> on one cut of an axis.
@@ -195,27 +198,32 @@ class _Dots:
 
     def _gather(self, vector: Support, start: int, lg: int, shift: int) -> None:
         kernels = self._kernels
+        bits = self._point[len(self._point) - shift - lg : len(self._point) - shift]
         if vector.whole and vector.start == start and vector.length == 1 << lg >= LONG:
-            bits = self._point[len(self._point) - shift - lg : len(self._point) - shift]
             value = scalars.eq(vector.point or (), bits, kernels.degree)
             self._left.append(kernels.from_elements([value]))
-            self._right.append(self._right[0])
+            self._right.append(self._unit)
             return
         low = max(start, vector.start)
         high = min(start + (1 << lg), vector.start + vector.length)
-        self._left.append(kernels.take(vector.vec, low - vector.start, high - vector.start))
-        self._right.append(kernels.take(self._table(shift, lg), low - start, high - start))
-
-    def _table(self, shift: int, lg: int) -> Vec:
         if (shift, lg) not in self._tables:
-            end = len(self._point) - shift
-            self._tables[shift, lg] = self._kernels.eq_table(self._point[end - lg : end])
-        return self._tables[shift, lg]
+            self._tables[shift, lg] = eq_weights(kernels, bits, 0, 1 << lg)
+        self._left.append(kernels.take(vector.vec, low - vector.start, high - vector.start))
+        self._right.append((self._tables[shift, lg], low - start, high - start))
 
     def values(self) -> Vec:
         """All inner products, as a vector."""
         kernels = self._kernels
-        products = kernels.mul(kernels.concat(self._left), kernels.concat(self._right))
+        tables = list(self._tables.values())
+        for table, made in zip(
+            tables, eq_tables(kernels, [table.point or () for table in tables]), strict=True
+        ):
+            table.given = made
+        right = [
+            kernels.take(part[0].vec, part[1], part[2]) if isinstance(part[0], Support) else part
+            for part in self._right
+        ]
+        products = kernels.mul(kernels.concat(self._left), kernels.concat(right))
         lengths = [kernels.length(vec) for vec in self._left]
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         # Limbs add up limb by limb, whatever a kernel module keeps in them.

@@ -19,6 +19,7 @@ from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck import field
 from zkdps.provers.sumcheck.axes import Axes, Support, eq_weights
 from zkdps.provers.sumcheck.channel import Channel
+from zkdps.provers.sumcheck.eq_tables import prepare
 from zkdps.provers.sumcheck.field import Element
 from zkdps.provers.sumcheck.fractions_tree import LeafClaim, Tree, reduce_tree, tree_of
 from zkdps.provers.sumcheck.functionals import Claim, Product, Tops, add_form
@@ -174,14 +175,15 @@ def _lookup_claim(
     claim = Claim(field.sub(found.q, field.one(degree)))
     indicator = field.zero(degree)
     minus, minus_beta2 = field.element(-1, degree), field.neg(challenges.beta2)
-    for piece in leaves.lookups:
+    placed = [_leaf_weights(axes.kernels, found.point, piece, known) for piece in leaves.lookups]
+    prepare(axes.kernels, list(known.values()))
+    for piece, supports in zip(leaves.lookups, placed, strict=True):
         lookup = system.lookups[piece.box]
         lg = piece.size.bit_length() - 1
         top = tops.at(len(found.point) - lg, piece.offset >> lg)
         indicator = field.add(indicator, top)
         constant = field.mul(top, challenges.base(system.tables[lookup.table]))
         claim.value = field.sub(claim.value, constant)
-        supports = _leaf_weights(axes.kernels, found.point, piece, known)
         weights = dict(zip(lookup.labels, supports, strict=True))
         add_form(system, axes, claim, field.mul(top, minus), lookup.key, weights)
         if lookup.value is not None:

@@ -15,6 +15,7 @@ from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck import field
 from zkdps.provers.sumcheck.axes import Axes, Support, Weights, eq_weights, unit_weights
 from zkdps.provers.sumcheck.channel import Channel
+from zkdps.provers.sumcheck.eq_tables import prepare
 from zkdps.provers.sumcheck.field import Element
 from zkdps.provers.sumcheck.functionals import Claim, Product, add_form
 from zkdps.provers.sumcheck.kernels.interface import Kernels
@@ -75,18 +76,21 @@ def prove_or_check_relations(
         fixed = [points.weights(system, factor) for factor in terms.factors]
         sums = ProductSums(system, axes, values, terms, fixed, points.rho, scales)
     (linear,) = channel.elements("linear", 1, lambda: [_sums(sums).linear_value()])
-    claims = [_linear_claim(system, axes, terms, points, linear)]
+    factors: list[Claim] = []
     if not terms.products:
         if any(linear) and not channel.proving:
             raise CheckFailed(5, "linear relations do not hold")
+        prepare(axes.kernels, points.rho + public)
     else:
         found = _sum_check(channel, system, terms, points, field.neg(linear), sums)
+        prepare(axes.kernels, [*points.rho, *points.bound.values(), *public])
         for factor, value in zip(terms.factors, found, strict=True):
             claim = Claim(value)
             weights = points.weights(system, factor)
             add_form(system, axes, claim, field.one(axes.kernels.degree), factor.form, weights)
-            claims.append(claim)
-    return claims + [
+            factors.append(claim)
+    linears = _linear_claim(system, axes, terms, points, linear)
+    return [linears, *factors] + [
         _public_claim(system, axes, position, support)
         for position, support in zip(system.public, public, strict=True)
     ]
