@@ -168,6 +168,7 @@ def _table_claim(
     """q is computed from the tables; p is minus the extension of the multiplicities."""
     reduce = field.reduce
     denominators, indicator, claim = 0, 0, Claim(leaves.p)
+    eq: dict[Point, list[int]] = {}
     for piece in pieces:
         top, inside = _split(field, leaves.point, piece)
         table, (rows,) = system.tables[piece.source], piece.ranges
@@ -178,7 +179,9 @@ def _table_claim(
             values = extension(field, table.values[rows.start : rows.stop], inside)
             row -= fingerprint.beta2 * values
         denominators += reduce(top * reduce(row))
-        weights = [0] * rows.start + eq_table(field, inside) + [0] * (table.rows - rows.stop)
+        if inside not in eq:
+            eq[inside] = eq_table(field, inside)
+        weights = [0] * rows.start + eq[inside] + [0] * (table.rows - rows.stop)
         claim.outers.append(Outer(reduce(-top), table.multiplicity, (weights,)))
     if leaves.q != reduce(denominators + 1 - indicator):
         raise failed("the denominators of the tables are not their rows'")

@@ -20,13 +20,12 @@ def bits(n: int) -> int:
 
 
 def eq_table(field: Field, point: Point) -> list[int]:
-    """eq(point, x) for x = 0, 1, ..., 2^len(point) - 1."""
-    table = [1]
-    for coordinate in point:
-        ones = [field.reduce(entry * coordinate) for entry in table]
-        zeros = [field.reduce(entry - one) for entry, one in zip(table, ones, strict=True)]
-        table = [entry for pair in zip(zeros, ones, strict=True) for entry in pair]
-    return table
+    """eq(point, x) for x = 0, 1, ..., 2^len(point) - 1: the outer product of two halves' tables."""
+    if len(point) < 2:
+        return [field.reduce(1 - point[0]), point[0]] if point else [1]
+    middle = len(point) // 2
+    low = eq_table(field, point[middle:])
+    return [field.reduce(a * b) for a in eq_table(field, point[:middle]) for b in low]
 
 
 def eq_at(field: Field, point: Point, x: int) -> int:
