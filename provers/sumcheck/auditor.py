@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from zkdps.core.errors import CheckFailed
 from zkdps.core.fixed_point import FixedTensor
@@ -11,6 +12,7 @@ from zkdps.core.prover import Strength
 from zkdps.core.statement import Commitment, Link, Statement
 from zkdps.provers.sumcheck import stored
 from zkdps.provers.sumcheck.kernels import kernels_for
+from zkdps.provers.sumcheck.soundness import strength_of
 from zkdps.provers.sumcheck.system import System
 from zkdps.provers.sumcheck.system_json import system_from_files
 
@@ -27,6 +29,11 @@ def read_system(material: Mapping[str, bytes]) -> System:
         text, tables = material[stored.SYSTEM], material[stored.TABLES]
     except KeyError as error:
         raise CheckFailed(2, f"the key's material misses {error}") from error
+    return _parsed(text, tables)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: bytes, tables: bytes) -> System:
     return system_from_files(text, tables)
 
 
@@ -139,6 +146,4 @@ def verify(
 
 def strength(materials: Sequence[Mapping[str, bytes]]) -> Strength:
     """What proofs under these blocks' material are worth together."""
-    for material in materials:
-        read_system(material)
-    return Strength(100.0, {}, False)
+    return strength_of([read_system(material) for material in materials])

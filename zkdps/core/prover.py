@@ -97,7 +97,7 @@ class Strength:
     """What stands behind the proofs under a key, as far as it is counted in bits."""
 
     bits: float
-    """Nobody makes a false run verify with a chance above 2**-bits, all blocks together."""
+    """A false run verifies with a chance of at most 2**-bits, all steps of a proof together."""
     steps: Mapping[str, float]
     """Step of the argument to its bits, the weakest block's."""
     is_zero_knowledge: bool
