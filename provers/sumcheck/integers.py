@@ -11,28 +11,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zkdps.provers.sumcheck.field import P
-from zkdps.provers.sumcheck.system import AxisIndex, Int64s, Picked, System, Values, View
+from zkdps.provers.sumcheck.system import AxisIndex, Picked, System, Values, View
 
 Integers = NDArray[np.int64] | NDArray[np.int32]
 
+_NARROW = 1 << 31
 _EXACT = 1 << 62
 """Sums of smaller absolute value are kept as they are; larger ones are reduced modulo p."""
 
 
-def form_integers(system: System, values: Values, position: int) -> Int64s:
-    """The form on the box of its labels: int64, or residues where int64 could overflow."""
+def form_integers(system: System, values: Values, position: int) -> Integers:
+    """The form on the box of its labels: int32 where it fits, else int64.
+
+    Where int64 could overflow, the entries are residues modulo p.
+    """
     form = system.forms[position]
     sizes = [system.labels[label].size for label in form.labels]
     reach = abs(form.constant) + sum(
         abs(coefficient) * _magnitude(values[view.tensor]) for coefficient, view in form.views
     )
-    result = np.full(sizes, form.constant, np.int64)
-    for coefficient, view in form.views:
-        part = view_integers(system, values, view, form.labels).astype(np.int64)
+    kind: type[np.int32] | type[np.int64] = np.int32 if reach < _NARROW else np.int64
+    parts = [
+        (coefficient, view_integers(system, values, view, form.labels))
+        for coefficient, view in form.views
+    ]
+    if len(parts) == 1 and parts[0][0] == 1 and form.constant == 0 and reach < _NARROW:
+        return np.broadcast_to(parts[0][1], sizes).astype(kind, copy=False)
+    result = np.full(sizes, form.constant, kind)
+    for coefficient, part in parts:
         if reach >= _EXACT:
-            result = (result + part % P * coefficient % P) % P
+            result = (result + part.astype(np.int64) % P * coefficient % P) % P
+        elif abs(coefficient) < _NARROW:
+            result += kind(coefficient) * part.astype(kind, copy=False)
         else:
-            result += coefficient * part
+            result += coefficient * part.astype(np.int64)
     return result
 
 

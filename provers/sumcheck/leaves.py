@@ -107,7 +107,6 @@ def _trees(
         start, size = piece.starts[0], piece.size
         keys = np.arange(table.low + start, table.low + start + size, dtype=np.int64)
         column = None if table.values is None else table.values[start : start + size]
-        column = None if column is None else column.astype(np.int64)
         rows.append(kernels.fingerprints(keys, column, challenges.base(table), challenges.beta2))
         counted = values[table.multiplicity][start : start + size].astype(np.int64)
         counts.append(kernels.scale(kernels.lift(counted), minus))
