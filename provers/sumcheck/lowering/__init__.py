@@ -53,6 +53,7 @@ RULES: dict[str, Rule] = {
     "Clip": arithmetic.clip,
     **dict.fromkeys(("Max", "Min"), arithmetic.extremum),
     "Where": arithmetic.choose,
+    "Trilu": arithmetic.triangle,
     "PRelu": curves.parametric_relu,
     "MatMul": products.matmul,
     "Gemm": products.gemm,

@@ -229,7 +229,7 @@ def choose(node: Node, block: Block) -> Value:
             return other
         kept = np.broadcast_to(condition.array.astype(bool), shape)
         sums = [broadcast(block.sum(tensor, node), shape) for tensor in node.inputs[1:]]
-        return plus(_only(sums[0], kept), _only(sums[1], ~kept))
+        return plus(times(sums[0], kept * 1.0), times(sums[1], ~kept * 1.0))
     found = curve(node, block)
     if found is None:
         raise node.refused(
@@ -295,14 +295,17 @@ def plus(left: Sum, right: Sum) -> Sum:
     return Sum(left.shape, tuple(terms), constant)
 
 
-def _only(value: Sum, kept: np.ndarray) -> Sum:
-    """The numbers at the places kept, 0 elsewhere."""
-    places = np.where(kept, np.arange(kept.size).reshape(kept.shape), -1)
-    terms = tuple(Term(term.wire.indexed(places), term.factor) for term in value.terms)
-    constant = value.constant
-    if not np.isscalar(constant) or constant != 0.0:
-        constant = np.where(kept, constant, 0.0)
-    return Sum(value.shape, terms, constant)
+def triangle(node: Node, block: Block) -> Value:
+    """Trilu: ones and zeros to multiply with."""
+    shape = block.values[node.inputs[0]].shape
+    offset = block.values[node.inputs[1]] if len(node.inputs) > 1 else None
+    if not isinstance(offset, Constant | None):
+        raise node.refused("its diagonal depends on the input", "use a constant")
+    diagonal = 0 if offset is None else int(offset.array.reshape(-1)[0])
+    whole_square = np.ones(shape)
+    is_upper = node.integer("upper", 1)
+    kept = np.triu(whole_square, diagonal) if is_upper else np.tril(whole_square, diagonal)
+    return times(block.sum(node.inputs[0], node), kept)
 
 
 def _given(node: Node, block: Block) -> Sequence[Value]:

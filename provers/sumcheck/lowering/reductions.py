@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zkdps.provers.sumcheck.lowering import norms
+from zkdps.provers.sumcheck.lowering import norms, segments
 from zkdps.provers.sumcheck.lowering.block import Block
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.products import along
@@ -158,8 +158,11 @@ def max_pool(node: Node, block: Block) -> Value:
     if len([name for name in node.outputs if name]) > 1:
         raise node.refused("its indices are read", "return the values alone")
     windows, _ = _windows(node, block)
+    filled = _filled(windows, node.integers("kernel_shape", ()))
+    if filled is None:
+        raise node.refused("its padding is wide", "pad less, or pad the tensor itself before")
     name = block.fresh(node.outputs[0])
-    block.add(Maximum(name, _filled(windows)))
+    block.add(Maximum(name, filled))
     return plain(whole(name, windows.shape[:-1]))
 
 
@@ -205,17 +208,44 @@ def _windows(node: Node, block: Block) -> tuple[Wire, Int64s]:
     return laid, inside
 
 
-def _filled(windows: Wire) -> Wire:
-    """Every place without an entry reads one that is in its window."""
-    inside = np.zeros(windows.shape, dtype=bool)
+def _filled(windows: Wire, sizes: tuple[int, ...]) -> Wire | None:
+    """Every place without an entry reads one that is in its window; `None` if that takes too much.
+
+    Padding goes axis by axis, so the place to read instead is one along each axis.
+    """
+    held = np.zeros(windows.shape, dtype=bool)
     for part in windows.parts:
-        inside |= part.index != NOTHING
-    if np.all(inside):
+        held |= part.index != NOTHING
+    if np.all(held):
         return windows
-    last = windows.shape[-1]
-    rows = np.arange(windows.size // last).reshape(*windows.shape[:-1], 1) * last
-    nearest = np.where(inside, np.arange(last), inside.argmax(axis=-1)[..., None])
-    return windows.indexed(rows + nearest)
+    spatial = len(sizes)
+    first = len(windows.shape) - 1 - spatial
+    opened = held.reshape((*windows.shape[:-1], *sizes))
+    places = np.arange(windows.size).reshape(opened.shape)
+    choices: list[list[segments.Mask]] = []
+    for axis in range(spatial):
+        position, entry = first + axis, first + spatial + axis
+        others = tuple(a for a in range(opened.ndim) if a not in (position, entry))
+        inside = opened.any(axis=others)
+        instead = np.where(inside, np.arange(sizes[axis]), inside.argmax(axis=1)[:, None])
+        shape = [1] * opened.ndim
+        shape[position], shape[entry] = inside.shape
+        places = np.take_along_axis(
+            places, np.broadcast_to(instead.reshape(shape), opened.shape), entry
+        )
+        masks = [inside]
+        for place in np.argwhere(~inside):
+            masks.append(np.zeros_like(inside))
+            masks[-1][tuple(place)] = True
+        laid = shape[:first] + shape[first : first + spatial]
+        choices.append([_merged(mask.reshape(shape), len(laid), sizes) for mask in masks])
+    return segments.split(windows.indexed(places.reshape(windows.shape)), choices)
+
+
+def _merged(mask: segments.Mask, outer: int, sizes: tuple[int, ...]) -> segments.Mask:
+    """A mask over (positions..., entries...) with one axis for all entries of the window."""
+    full = np.broadcast_to(mask, (*mask.shape[:outer], *sizes))
+    return full.reshape((*mask.shape[:outer], -1))
 
 
 def cumulative_sum(node: Node, block: Block) -> Value:

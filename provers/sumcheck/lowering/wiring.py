@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zkdps.provers.sumcheck.lowering import masks
+from zkdps.provers.sumcheck.lowering import masks, segments
 from zkdps.provers.sumcheck.lowering.block import Block
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
@@ -33,12 +33,12 @@ LAYOUT = frozenset(
     {
         *("DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND"),
         *("Identity", "Pad", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Transpose"),
-        *("Trilu", "Unsqueeze"),
+        "Unsqueeze",
     }
 )
 """Operators that move entries of their first operand; the others are constants."""
 
-FILLS = frozenset({"Pad", "Trilu"})
+FILLS = frozenset({"Pad"})
 """Those that put constants where no entry is."""
 
 
@@ -66,7 +66,32 @@ def move(node: Node, block: Block) -> list[Value]:
     if any(place.size > _size(value) for place in places):
         # Copies are made of what is computed, not computed once each.
         value = _computed(node, block, value)
-    return [_taken(value, place, number) for place in places]
+    moved = []
+    for place in places:
+        cuts = segments.of_places(place, value.shape)
+        taken = _segmented(_taken(value, place, number), cuts)
+        if taken is None:
+            raise node.refused(
+                "it picks or reverses too many entries one by one",
+                "pick fewer entries, or keep the order of long axes",
+            )
+        moved.append(taken)
+    return moved
+
+
+def _segmented(value: Sum | Curve, cuts: list[list[segments.Mask]]) -> Value | None:
+    if not cuts:
+        return value
+    if isinstance(value, Curve):
+        wire = segments.split(value.wire, cuts)
+        return None if wire is None else replace(value, wire=wire)
+    terms = []
+    for term in value.terms:
+        wire = segments.split(term.wire, cuts)
+        if wire is None:
+            return None
+        terms.append(replace(term, wire=wire))
+    return replace(value, terms=tuple(terms))
 
 
 def _computed(node: Node, block: Block, value: Sum | Curve) -> Sum | Curve:
@@ -133,7 +158,7 @@ def _regrouped(
     return Weights(moved_scores) if isinstance(value, Weights) else moved_scores
 
 
-def _taken(value: Sum | Curve, places: Int64s, fill: float) -> Value:
+def _taken(value: Sum | Curve, places: Int64s, fill: float) -> Sum | Curve:
     """Entries of a value at flat places; `fill` where there is none."""
     if isinstance(value, Curve):
         return replace(value, wire=value.wire.indexed(places))

@@ -81,6 +81,7 @@ MOVES: dict[str, Function] = {
     "chunk_product": lambda x: x.chunk(2, dim=1)[0] * x.chunk(2, dim=1)[1],
     "slice": lambda x: x[:, 1:, ::2, -1:],
     "flip": lambda x: torch.flip(x, dims=(2,)),
+    "reversed_rows": lambda x: torch.flip(x, dims=(1,)) * 2.0,
     "roll": lambda x: torch.roll(x, 1, dims=1),
     "stack": lambda x: torch.stack([x[:, 0], -x[:, 1]], dim=1),
     "repeat": lambda x: x.repeat(1, 1, 2, 1),
