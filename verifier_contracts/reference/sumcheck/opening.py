@@ -15,7 +15,9 @@ from zkdps.verifier_contracts.reference.sumcheck.functionals import Claim, Funct
 from zkdps.verifier_contracts.reference.sumcheck.layout import Commitment, Layout
 from zkdps.verifier_contracts.reference.sumcheck.polynomials import (
     Point,
+    bits,
     eq_at,
+    eq_table,
     extension,
     quadratic_at,
 )
@@ -57,13 +59,19 @@ def verify_claims(
     combined = dict.fromkeys(indices, 0)
     for commitment in layout.commitments:
         rows = commitment.rows(columns)
-        first = commitment.offset >> system.columns_log
-        factors = [eq_at(field, point[:cut], first + row) for row in range(rows)]
+        factors = _row_factors(field, point[:cut], commitment.offset // columns, rows)
         for i, column in _columns(messages, system, commitment, rows, indices).items():
             combined[i] += sum(map(mul, factors, column))
     for i, symbol in zip(indices, _encode(field, u, length, indices), strict=True):
         if field.reduce(combined[i]) != symbol:
             raise failed("a column is not of the combined row", got=f"column {i}")
+
+
+def _row_factors(field: Field, point: Point, first: int, rows: int) -> list[int]:
+    """eq(point, first + i) of a commitment's rows; its slot is aligned to its size."""
+    middle = len(point) - bits(rows)
+    top = eq_at(field, point[:middle], first >> bits(rows))
+    return [field.reduce(top * entry) for entry in eq_table(field, point[middle:])[:rows]]
 
 
 def _powers(field: Field, base: int, count: int) -> list[int]:
