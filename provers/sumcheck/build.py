@@ -14,6 +14,7 @@ from zkdps.provers.sumcheck.coverage import check_coverage
 from zkdps.provers.sumcheck.operands import Integers, operand_of
 from zkdps.provers.sumcheck.operators.output import Output
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width, Widths
+from zkdps.provers.sumcheck.ranges import settle_ranges
 from zkdps.provers.sumcheck.storage import storage_shapes
 from zkdps.provers.sumcheck.system import Bound, Holder, Int64s, Preset, System
 from zkdps.provers.sumcheck.wires import whole
@@ -38,7 +39,15 @@ class Built:
     """Of every tensor in the system, by the names that steps use."""
 
 
-def build(program: Program, widths: Widths, preset: Preset, columns_log: int, block: int) -> Built:
+def build(
+    program: Program,
+    widths: Widths,
+    preset: Preset,
+    columns_log: int,
+    block: int,
+    *,
+    in_limbs: bool = False,
+) -> Built:
     """Build a block's constraint system and check that every entry is bounded.
 
     Args:
@@ -47,6 +56,7 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
         preset: parameters of the argument.
         columns_log: lg of the columns of its commitments.
         block: index, for errors.
+        in_limbs: whether ranges that few entries share are looked up in two small tables.
 
     Raises:
         LayoutFailed: a wire cannot be expressed, a static bound does not hold, or an entry has no
@@ -70,6 +80,7 @@ def build(program: Program, widths: Widths, preset: Preset, columns_log: int, bl
     for output in outputs:
         if output.name not in builder.positions:
             output.define(builder)
+    settle_ranges(builder, in_limbs=in_limbs)
     system = System(
         preset=preset,
         columns_log=columns_log,

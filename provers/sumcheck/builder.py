@@ -25,7 +25,8 @@ from zkdps.provers.sumcheck.bounds import BoundsTable
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
 from zkdps.provers.sumcheck.program import Width, Widths
-from zkdps.provers.sumcheck.requantise import check_range, requantise, rounding
+from zkdps.provers.sumcheck.ranges import RangeRequest
+from zkdps.provers.sumcheck.requantise import requantise, rounding
 from zkdps.provers.sumcheck.storage import Storage
 from zkdps.provers.sumcheck.system import (
     Bound,
@@ -69,6 +70,7 @@ class Builder:
     relations: list[Relation] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    ranges: list[RangeRequest] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     weights: dict[str, Int64s] = field(default_factory=dict)
     known: dict[str, Width] = field(default_factory=dict)
@@ -245,14 +247,19 @@ class Builder:
         constant: int = 0,
     ) -> None:
         """For all values of `labels`: constant + sum of coefficient * operand is in low..high."""
-        rows = high - low + 1
-        table = self.table(f"0..{rows - 1}", 0, rows)
         key = self.form(*parts, constant=constant - low, labels=labels)
-        self.pair_lookup(name, labels, table, key, None)
+        self.request_range(name, key, high - low + 1)
+
+    def request_range(self, name: str, form: int, rows: int) -> None:
+        """For all values of the form's labels: it is in 0..rows-1; `settle_ranges` decides how."""
+        self.ranges.append(RangeRequest(name, self.forms[form], rows))
 
     def range_check(self, name: str) -> None:
-        """Look up every entry of a committed tensor in its own range; in limbs if that is wide."""
-        check_range(self, name)
+        """Look up every entry of a committed tensor in its own range."""
+        width, storage = self.known[name], self.storage.shapes[name]
+        labels = self.labels(*storage)
+        operand = operand_of(self, whole(name, storage), tuple((n,) for n in labels), {})
+        self.range_lookup(name, labels, operand, low=width.low, high=width.high)
 
     def requantise(
         self,

@@ -30,7 +30,8 @@ def check_coverage(system: System, block: int) -> None:
         if lookup.value is not None and table.values is not None:
             values = (int(table.values.min()), int(table.values.max()))
             _mark(system, system.forms[lookup.value], values, covered)
-    _mark_composed(system, covered)
+    while _mark_composed(system, covered):
+        pass
     for position, tensor in enumerate(system.tensors):
         reason = _fault(system, position, tensor, bool(covered[position].all()))
         if reason is not None:
@@ -94,20 +95,31 @@ def _mark(system: System, form: Form, span: tuple[int, int], covered: list[Bools
         covered[view.tensor] |= _read(system, form, view)
 
 
-def _mark_composed(system: System, covered: list[Bools]) -> None:
-    """Mark x where x - low - 2^k b is looked up in 0..2^k-1 and b in its own range from 0."""
+def _mark_composed(system: System, covered: list[Bools]) -> bool:
+    """Mark x where x + sum of c_i u_i is looked up and every u_i is in its range already.
+
+    Interval arithmetic says where x is.  Returns whether anything new was marked.
+    """
+    changed = False
     for lookup in system.lookups:
         table, form = system.tables[lookup.table], system.forms[lookup.key]
-        if len(form.views) != 2 or form.views[0][0] != 1 or table.low != 0:
+        if len(form.views) < 2 or form.views[0][0] != 1:
             continue
-        (_, whole), (weight, upper) = form.views
-        tensor, limb = system.tensors[whole.tensor], system.tensors[upper.tensor]
-        if -weight != table.rows or limb.low != 0 or not covered[upper.tensor].all():
-            continue
-        count = table.rows * (limb.high + 1)
-        ends = (-form.constant, -form.constant + count - 1)
-        if tensor.low <= ends[0] and ends[1] <= tensor.high and count <= P:
-            covered[whole.tensor] |= _read(system, form, whole)
+        (_, first), *rest = form.views
+        tensor = system.tensors[first.tensor]
+        low = table.low - form.constant
+        high = low + table.rows - 1
+        for coefficient, view in rest:
+            other = system.tensors[view.tensor]
+            # Places that a view does not read are 0.
+            ends = (coefficient * other.low, coefficient * other.high, 0)
+            low, high = low - max(ends), high - min(ends)
+        bounded = all(covered[view.tensor].all() for _, view in rest)
+        if bounded and tensor.low <= low and high <= tensor.high and high - low < P:
+            marked = covered[first.tensor] | _read(system, form, first)
+            changed |= bool((marked != covered[first.tensor]).any())
+            covered[first.tensor] = marked
+    return changed
 
 
 def _read(system: System, form: Form, view: View) -> np.ndarray:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 
-from zkdps.provers.sumcheck.system import Affine, Form, Int64s, Picked, System, Values, View
+from zkdps.provers.sumcheck.system import (
+    Affine,
+    Form,
+    Int64s,
+    Label,
+    Picked,
+    Tensor,
+    Values,
+    View,
+)
 from zkdps.provers.sumcheck.wires import NOTHING
 
 
-def form_integers(system: System, form: Form, values: Values) -> Int64s:
+class Space(Protocol):
+    """What positions of labels and tensors mean: a `System`, or one in the making."""
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """By position."""
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """By position."""
+
+
+def form_integers(system: Space, form: Form, values: Values) -> Int64s:
     """A form over the box of its labels, int64, one axis a label, in the form's order.
 
     Args:
@@ -26,7 +50,7 @@ def form_integers(system: System, form: Form, values: Values) -> Int64s:
 
 
 def view_positions(
-    system: System, view: View, labels: tuple[int, ...], values: Values | None
+    system: Space, view: View, labels: tuple[int, ...], values: Values | None
 ) -> Int64s:
     """Flat positions that a view reads, `NOTHING` where it is 0; of extent 1 where it has no label.
 
@@ -50,7 +74,7 @@ def view_positions(
     return np.where(inside, place, NOTHING)
 
 
-def _affine(system: System, axis: Affine, labels: tuple[int, ...]) -> Int64s:
+def _affine(system: Space, axis: Affine, labels: tuple[int, ...]) -> Int64s:
     result = np.full((1,) * len(labels), axis.offset, dtype=np.int64)
     for label, stride in axis.terms:
         size = system.labels[label].size

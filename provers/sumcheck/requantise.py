@@ -1,4 +1,4 @@
-"""Rounding to another scale, and range checks: what bounds nearly every committed tensor."""
+"""Rounding to another scale: what makes and bounds nearly every committed tensor."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zkdps.provers.sumcheck.bounds import BoundRow
-from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
+from zkdps.provers.sumcheck.operands import Axis, Integers, pieces_of
 from zkdps.provers.sumcheck.program import Width
+from zkdps.provers.sumcheck.ranges import MAX_LIMB_BITS
 from zkdps.provers.sumcheck.system import Bound, Holder, Int64s, View
 from zkdps.provers.sumcheck.wires import whole
 
 if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder, Terms
-
-MAX_RANGE_ROWS = 1 << 17
-"""A range of more integers is looked up as two limbs."""
-MAX_LIMB_BITS = 16
 
 
 def requantise(
@@ -70,9 +67,7 @@ def requantise(
         raised = tuple((gain * times, view) for times, view in views)
         form = builder.place(labels, (*raised, *closing), constant=gain * constant + offset)
         if virtual:
-            rows = 1 << cuts[0]
-            table = builder.table(f"0..{rows - 1}", 0, rows)
-            builder.pair_lookup(f"{name}.remainder", labels, table, form, None)
+            builder.request_range(f"{name}.remainder", form, 1 << cuts[0])
         else:
             builder.relation(name, labels, [(1, (form,))])
     builder.range_check(name)
@@ -103,63 +98,7 @@ def rounding(name: str, width: Width, scale_bits: int, magnitude: int) -> BoundR
     return BoundRow(name, width.count, shift, magnitude * gain, max(abs(end) for end in ends))
 
 
-def check_range(builder: Builder, name: str) -> None:
-    """See `Builder.range_check`."""
-    width = builder.known[name]
-    storage = builder.storage.shapes[name]
-    if width.count <= MAX_RANGE_ROWS:
-        labels, operand = _stored(builder, name)
-        builder.range_lookup(name, labels, operand, low=width.low, high=width.high)
-        return
-    bits = _low_bits(width.count)
-    if bits is None:
-        raise builder.failed(
-            f"{name}: a range of {width.count} integers is too wide for one table and does not "
-            "split into two; make their number a power of two"
-        )
-    upper = f"{name}.upper"
-    above = Width(0, 0, (width.count >> bits) - 1)
-
-    def compute(values: Integers) -> Int64s:
-        return (values[name].reshape(storage) - width.low) >> bits
-
-    builder.commit(upper, storage, above, Bound.LOOKUP, compute)
-    builder.prove_bounds(
-        upper, count=above.count, shift=bits, magnitude=0, decomposed=width.magnitude
-    )
-    labels, operand = _stored(builder, name)
-    limb = (-(1 << bits), _stored(builder, upper)[1])
-    builder.range_lookup(
-        f"{name}.lower",
-        labels,
-        operand,
-        limb,
-        low=0,
-        high=(1 << bits) - 1,
-        constant=-width.low,
-    )
-    builder.range_check(upper)
-
-
 def limb_bits(shift: int) -> list[int]:
     """Widths of the limbs of a remainder, low limb first: one where a table does."""
     count = math.ceil(shift / MAX_LIMB_BITS)
     return [shift // count + (i < shift % count) for i in range(count)]
-
-
-def _low_bits(count: int) -> int | None:
-    """Bits of the low of two limbs that split `count` integers exactly, in the smallest tables."""
-    fitting = [
-        bits
-        for bits in range(1, MAX_LIMB_BITS + 1)
-        if count % (1 << bits) == 0 and count >> bits <= MAX_RANGE_ROWS
-    ]
-    return min(fitting, key=lambda bits: (1 << bits) + (count >> bits), default=None)
-
-
-def _stored(builder: Builder, name: str) -> tuple[Axis, Operand]:
-    """A tensor read along its own storage axes."""
-    storage = builder.storage.shapes[name]
-    labels = builder.labels(*storage)
-    groups = tuple((label,) for label in labels)
-    return labels, operand_of(builder, whole(name, storage), groups, {})

@@ -206,13 +206,15 @@ def test_values_of_different_scales_are_aligned() -> None:
     assert holds(ran.built.system, ran.values)
 
 
-def test_every_entry_matters() -> None:
+@pytest.mark.parametrize("in_limbs", [False, True])
+def test_every_entry_matters(in_limbs: bool) -> None:
     """Change any committed entry out of place, and some relation or look-up fails."""
+    rng = np.random.default_rng(1)
     x = whole("x", (2, 4))
     heads = whole("y", (2, 4)).reshape((2, 2, 2)).transpose((1, 0, 2))
     program = program_of(
         {"x": (2, 4)},
-        Linear("y", x, RNG.normal(size=(4, 4)), RNG.normal(size=4), ("tk", "kn", "tn")),
+        Linear("y", x, rng.normal(size=(4, 4)), rng.normal(size=4), ("tk", "kn", "tn")),
         Contraction("s", heads, heads, ("hid", "hjd", "hij"), 0.25),
         Product("p", whole("s", (2, 2, 2)), whole("s", (2, 2, 2))),
     )
@@ -222,8 +224,10 @@ def test_every_entry_matters() -> None:
         "p": Width(0, 0, (1 << 18) - 1),
         "out": Width(-3, 0, (1 << 15) - 1),
     }
-    ran = run_it(program, widths)
+    ran = run_it(program, widths, in_limbs=in_limbs)
     assert holds(ran.built.system, ran.values)
+    rows = [table.rows for table in ran.built.system.tables]
+    assert max(rows) <= (1 << 9 if in_limbs else 1 << 16)
     for position, tensor in enumerate(ran.built.system.tensors):
         entries = range(tensor.size) if tensor.size < 40 else range(0, tensor.size, 997)
         for entry in entries:
