@@ -1,10 +1,9 @@
-"""Quotients by integers that depend on the input: weighted means, and division by a count.
+"""Means whose weights depend on the input: of the entries that a mask keeps, as a rule.
 
-    WeightedMean  y_nd = round(sum_t m_nt x_ntd * 2^u / sum_t m_nt * 2^w), halves up
-    Quotient      y    = round(x * 2^u / q * 2^w), halves up
+    y_nd = round(2^u sum_t m_nt x_ntd / (2^w sum_t m_nt)), halves up
 
-2^u, 2^w bring the quotient to the result's scale.  A divisor of 0 has no proof: there is no
-remainder 0 <= r < 0.
+2^u or 2^w brings the quotient to the result's scale.  Weights that sum to 0 have no proof: there is
+no remainder 0 <= r < 0.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from zkdps.core.errors import OutOfRange
 from zkdps.core.prover import INSIDE
 from zkdps.provers.sumcheck.operands import Integers
 from zkdps.provers.sumcheck.operators.exponential import sum_weights
-from zkdps.provers.sumcheck.operators.interface import Reals, Role, letters_of
+from zkdps.provers.sumcheck.operators.interface import Reals, Role
 from zkdps.provers.sumcheck.operators.quotient import divide
 from zkdps.provers.sumcheck.system import Int64s
 from zkdps.provers.sumcheck.wires import Wire, whole
@@ -106,73 +105,6 @@ class WeightedMean:
                 2 * gain * (values.read(held) * weights.read(held)[..., None]).sum(axis=-2),
                 total.read(held)[..., None],
             ),
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Quotient:
-    """x / q, elementwise, q a positive integer."""
-
-    name: str
-    operand: Wire
-    divisor: Wire
-    """Of the operand's shape; of scale 0."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The operand's."""
-        return self.operand.shape
-
-    @property
-    def reads(self) -> tuple[Wire, ...]:
-        """Operand and divisor."""
-        return (self.operand, self.divisor)
-
-    @property
-    def written(self) -> Wire:
-        """The result."""
-        return whole(self.name, self.shape)
-
-    @property
-    def role(self) -> Role:
-        """A sum, as far as its operand's precision goes."""
-        return Role.RESIDUAL
-
-    def real(self, operands: Sequence[Reals]) -> Reals:
-        """The quotient in float64."""
-        return np.asarray(operands[0] / operands[1], dtype=np.float64)
-
-    def define(self, builder: Builder) -> None:
-        """The divisor as a column of its own, and one rounded division."""
-        letters = letters_of(self.operand)
-        wires = (self.operand, self.divisor, self.written)
-        axes = builder.axes(*((wire, letters) for wire in wires))
-        values = builder.operand(self.operand, axes, letters)
-        divisor = builder.operand(self.divisor, axes, letters)
-        if divisor.low < 0:
-            raise builder.failed(f"{self.name}: a divisor may be negative")
-        scale_bits = values.scale_bits - divisor.scale_bits
-        gain, loss = _gains(builder.width(self.name).scale_bits - scale_bits)
-        largest = loss * divisor.high
-        total = sum_weights(
-            builder,
-            self.name,
-            axes,
-            letters,
-            terms=((loss, (builder.form(divisor, labels=divisor.box),)),),
-            largest=largest,
-            compute=lambda held: _positive(builder.block, self.name, loss * divisor.read(held)),
-        )
-        divide(
-            builder,
-            self.name,
-            axes,
-            letters,
-            doubled=((2 * gain, (builder.form(values, labels=values.box),)),),
-            denominator=total,
-            largest=largest,
-            magnitude=2 * gain * values.magnitude,
-            compute=lambda held: (2 * gain * values.read(held), total.read(held)),
         )
 
 

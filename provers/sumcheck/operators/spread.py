@@ -190,7 +190,8 @@ def prove_root(
     largest = width.high
     depth = builder.extent(axes[letters[-1]])
     limit = coarse_limit(math.isqrt(max((largest + 1) ** 2 - floor, 0)), depth)
-    rows = max(rows_for(largest + 1), 1 << limit.bit_length())
+    coarse_rows = 1 << limit.bit_length()
+    rows = rows_for(largest + 1)
     outer = letters[:-1]
     shape = tuple(builder.extent(axes[letter]) for letter in outer)
     coarse, root, rest = f"{name}.coarse.sum", f"{name}.deviation", f"{name}.deviation.remainder"
@@ -204,10 +205,13 @@ def prove_root(
         sigma = sigma + ((sigma + 1) * (sigma + 1) <= total)
         return squares, sigma, total - sigma * sigma
 
-    held = Width(0, 0, rows - 1)
-    for inner in (coarse, root, rest):
-        scaled = Width(width.scale_bits, 0, rows - 1) if inner == root else held
-        builder.commit(inner, shape, scaled, Bound.LOOKUP)
+    held = {
+        coarse: Width(0, 0, coarse_rows - 1),
+        root: Width(width.scale_bits, 0, largest),
+        rest: Width(0, 0, rows - 1),
+    }
+    for inner, planned in held.items():
+        builder.commit(inner, shape, planned, Bound.LOOKUP)
     builder.step((coarse, root, rest), compute)
     labels = labels_of(axes, outer)
     square, sigma, rem = (
@@ -228,7 +232,7 @@ def prove_root(
     )
     # Both sides are non-negative: below p each, they differ by less than p.
     builder.prove_bounds(
-        coarse, count=rows, shift=0, magnitude=depth * COARSE.magnitude**2, decomposed=0
+        coarse, count=coarse_rows, shift=0, magnitude=depth * COARSE.magnitude**2, decomposed=0
     )
     reach = square_limit(limit, depth) + floor
     builder.prove_bounds(
@@ -236,10 +240,15 @@ def prove_root(
     )
     for inner in (coarse, root, rest):
         builder.range_check(inner)
-    for operand, most in ((square, limit), (sigma, largest)):
-        builder.range_lookup(
-            f"{name}.most", labels, (-1, operand), constant=most, low=0, high=rows - 1
-        )
+    # A + offset below a power of two: A <= limit.
+    builder.range_lookup(
+        f"{coarse}.most",
+        labels,
+        square,
+        constant=coarse_rows - 1 - limit,
+        low=0,
+        high=coarse_rows - 1,
+    )
     builder.range_lookup(f"{rest}.below", labels, (2, sigma), (-1, rem), low=0, high=rows - 1)
     return sigma
 

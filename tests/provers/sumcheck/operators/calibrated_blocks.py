@@ -54,6 +54,13 @@ class Case:
         for name, integers in changes.items():
             shape = system.tensors[names[name]].shape
             values[names[name]] = np.asarray(integers, dtype=np.int64).reshape(shape)
+        # Upper limbs of ranges follow what they are limbs of.
+        known = {name: values[at] for name, at in self.built.positions.items() if at in values}
+        for step in self.built.steps:
+            if step.names[0].endswith(".upper"):
+                (name,) = step.names
+                shape = system.tensors[self.built.positions[name]].shape
+                values[self.built.positions[name]] = step.compute(known)[0].reshape(shape)
         for position, tensor in enumerate(system.tensors):
             if tensor.bound is Bound.MULTIPLICITY:
                 values[position] = np.zeros(tensor.shape, dtype=np.int64)
