@@ -21,7 +21,7 @@ from zkdps.provers.sumcheck.operators.gather import Gather
 from zkdps.provers.sumcheck.operators.linear import Linear
 from zkdps.provers.sumcheck.operators.maximum import Maximum
 from zkdps.provers.sumcheck.operators.norm import Norm
-from zkdps.provers.sumcheck.operators.ratio import Quotient
+from zkdps.provers.sumcheck.operators.ratio import WeightedMean
 from zkdps.provers.sumcheck.operators.softmax import Softmax
 from zkdps.provers.sumcheck.operators.table import Table
 from zkdps.provers.sumcheck.program import Width
@@ -119,12 +119,13 @@ def gather() -> Ran:
 
 
 @cache
-def quotient() -> Ran:
-    operation = Quotient("y", whole("x", (4,)), whole("q", (4,)))
+def mean() -> Ran:
+    """The mean of the entries that a public mask keeps."""
+    operation = WeightedMean("y", whole("x", (3, 2)), whole("m", (3,)))
     return run_it(
-        program_of({"x": (4,), "q": (4,)}, operation),
-        {**NEAR, "q": Width(0, 0, 15)},
-        inputs={"q": np.array([1, 3, 7, 15])},
+        program_of({"x": (3, 2), "m": (3,)}, operation, public=("m",)),
+        {**NEAR, "m": Width(0, 0, 1)},
+        inputs={"m": np.array([1, 0, 1])},
     )
 
 

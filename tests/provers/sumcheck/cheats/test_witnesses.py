@@ -330,16 +330,15 @@ CHEATS = {
         late={"ids": constant(1, 6, 2, 3)},
     ),
     "divisor_of_zero": Cheat(
-        blocks.quotient,
+        blocks.mean,
         {},
         ["key of y.remainder.below"],
         "rows",
-        {"x": np.array([0, 5, -9, 77])},
-        {
-            "q": _first_row("q", 0),
-            "y.sum": _first_row("y.sum", 0),
-            "y": _first_row("y", 5),
-            "y.remainder": _first_row("y.remainder", 0),
+        late={
+            "m": constant(0, 0, 0),
+            "y.sum": constant(0),
+            "y": constant([5, -5]),
+            "y.remainder": constant([0, 0]),
         },
     ),
     "maximum_of_others": Cheat(
@@ -384,7 +383,7 @@ def test_execution_refuses_a_variance_that_would_wrap() -> None:
 
 def test_execution_refuses_a_divisor_of_zero() -> None:
     with pytest.raises(OutOfRange):
-        execute(blocks.quotient().built, {"x": np.zeros(4, int), "q": np.zeros(4, int)})
+        execute(blocks.mean().built, {"x": np.zeros(6, int), "m": np.zeros(3, int)})
 
 
 MULTIPLICITIES: dict[str, Callable[[Int64s], Int64s]] = {
