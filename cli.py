@@ -158,6 +158,7 @@ def plan_command(model: Path, list_tensors: bool, voice: Voice, **asked: Any) ->
     help="Room beyond the ranges seen in calibration.",
 )
 @options.proving_with
+@option("--joint", is_flag=True, help="One short proof for all blocks of a run (sumcheck).")
 @options.srs_kind
 @options.on_machine
 @options.watched

@@ -30,6 +30,8 @@ class Setting:
     """Which SRS to make keys with; `None`: a ceremony's if the cache has one."""
     security: str = SECURITY_LEVELS[0]
     """One of `SECURITY_LEVELS`; says nothing about keys that exist."""
+    joint: bool = False
+    """Whether new keys are for joint proofs, where a back end has them."""
     jobs: int = 1
     """Worker processes at a time, where a back end can use several."""
 
@@ -43,7 +45,7 @@ def _ezkl(setting: Setting) -> Prover:
 def _sumcheck(setting: Setting) -> Prover:
     from zkdps.provers.sumcheck.backend import SumcheckProver
 
-    return SumcheckProver(setting.limits, setting.security, setting.jobs)
+    return SumcheckProver(setting.limits, setting.security, setting.jobs, setting.joint)
 
 
 def _sumcheck_strength(materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
@@ -70,6 +72,7 @@ def load_prover(
     srs_kind: SrsKind | None = None,
     *,
     security: str = SECURITY_LEVELS[0],
+    joint: bool = False,
     jobs: int = 1,
 ) -> Prover:
     """The back end of that name, with a `Setting` of these fields.
@@ -81,7 +84,7 @@ def load_prover(
         raise UsageConflict(f"no prover {name!r}; there are: {', '.join(sorted(PROVERS))}")
     if security not in SECURITY_LEVELS:
         raise UsageConflict(f"no security {security!r}; there are: {', '.join(SECURITY_LEVELS)}")
-    return PROVERS[name](Setting(limits, srs_cache, srs_kind, security, jobs))
+    return PROVERS[name](Setting(limits, srs_cache, srs_kind, security, joint, jobs))
 
 
 def strength_of(name: str, materials: Sequence[Mapping[str, bytes]]) -> Strength | None:

@@ -45,6 +45,7 @@ class EzklProver:
 
     name = "ezkl"
     needs_srs = True
+    joint = None
     dialect = "ezkl"
     binds_run = False
     checks_itself = True

@@ -23,6 +23,7 @@ from zkdps.provers.engine import Limits
 from zkdps.provers.files import storage, workplace
 from zkdps.provers.sumcheck import auditor, costs, stored
 from zkdps.provers.sumcheck.choices import PRESET_OF, Choice, choice_of
+from zkdps.provers.sumcheck.joint_prover import SumcheckJointProver
 from zkdps.provers.sumcheck.runner import Runner
 from zkdps.provers.sumcheck.system import PRESETS
 
@@ -42,15 +43,18 @@ class SumcheckProver:
     links = (Link.MERKLE,)
     is_fitted = False
 
-    def __init__(self, limits: Limits, security: str, jobs: int) -> None:
+    def __init__(self, limits: Limits, security: str, jobs: int, is_joint: bool) -> None:
         """
         Args:
             limits: of every call in a worker process.
             security: key of `choices.PRESET_OF`, for new keys.
             jobs: largest number of worker processes.
+            is_joint: whether new keys are for joint proofs.
         """
         self._runner = Runner(limits, jobs)
         self._preset = PRESETS[PRESET_OF[security]]
+        self._is_joint = is_joint
+        self.joint = SumcheckJointProver(self._runner, self._usage)
         self._is_warming = False
         self._statements: dict[tuple[str, ...], Statement] = {}
 
@@ -100,7 +104,8 @@ class SumcheckProver:
             self._entries(graph, choice) for graph, choice in zip(graphs, first, strict=True)
         )
         # The sum of the proofs' lengths is least where a proof of average size is shortest.
-        columns_log = costs.columns_log(total // len(graphs), self._preset)
+        proofs = 1 if self._is_joint else len(graphs)
+        columns_log = costs.columns_log(total // proofs, self._preset)
         return tuple(
             Choice(self._preset, scale_bits, columns_log, interior).record()
             for interior in interiors

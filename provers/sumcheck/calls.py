@@ -105,6 +105,29 @@ def roots(directory: str, inputs: str) -> list[str]:
 
 
 @_answering
+def join(directory: str, *circuits: str) -> Answer:
+    """Make the folder of joint proofs of these circuits."""
+    from zkdps.provers.sumcheck import joining
+
+    with _measured() as usage:
+        joining.join([Path(circuit) for circuit in circuits], Path(directory))
+    return usage
+
+
+@_answering
+def prove_joint(directory: str, folder: str, context: str, *circuits: str) -> Answer:
+    """Write `folder/proof.bin`; `folder/I.npz` holds the inputs of circuit I."""
+    from zkdps.provers.sumcheck import joining
+
+    with _measured() as usage:
+        inputs = [_arrays(str(Path(folder) / f"{index}.npz")) for index in range(len(circuits))]
+        places = [Path(circuit) for circuit in circuits]
+        proof = joining.prove_joint(places, inputs, Path(directory), bytes.fromhex(context))
+        (Path(folder) / "proof.bin").write_bytes(proof)
+    return usage
+
+
+@_answering
 def prove(directory: str, inputs: str, context: str, proof: str) -> Answer:
     """Write the proof of one execution; `inputs` is an npz of the block's inputs."""
     from zkdps.provers.sumcheck import proving

@@ -54,19 +54,18 @@ class Joint:
         return merged
 
 
-def merge(systems: Sequence[System], inputs: Sequence[str], *, columns_log: int) -> Joint:
+def merge(systems: Sequence[System]) -> Joint:
     """The System of all blocks of a plan, in its order.
 
-    Args:
-        systems: one a block, of one preset.
-        inputs: names of the model's inputs; every other boundary tensor becomes an output.
-        columns_log: lg of the columns of every commitment of the joint proof.
+    What a block writes is an output; boundary tensors that none writes are the model's inputs.
 
     Raises:
-        ValueError: the blocks differ in their preset, or in what they say of a boundary tensor.
+        ValueError: the blocks differ in preset or columns, or in what they say of a boundary
+            tensor.
     """
-    if len({system.preset for system in systems}) != 1:
-        raise ValueError("blocks of different presets have no joint proof")
+    if len({(system.preset, system.columns_log) for system in systems}) != 1:
+        raise ValueError("blocks of different presets or columns have no joint proof")
+    written = {system.tensors[position].name for system in systems for position in system.outputs}
     merging = _Merging()
     places = tuple(merging.add(index, system) for index, system in enumerate(systems))
     boundaries = [
@@ -76,15 +75,15 @@ def merge(systems: Sequence[System], inputs: Sequence[str], *, columns_log: int)
     ]
     system = System(
         preset=systems[0].preset,
-        columns_log=columns_log,
+        columns_log=systems[0].columns_log,
         labels=tuple(merging.labels),
         tensors=tuple(merging.tensors),
         forms=tuple(merging.forms),
         relations=tuple(merging.relations),
         lookups=tuple(merging.lookups),
         tables=tuple(merging.tables),
-        inputs=tuple(p for p in boundaries if merging.tensors[p].name in inputs),
-        outputs=tuple(p for p in boundaries if merging.tensors[p].name not in inputs),
+        inputs=tuple(p for p in boundaries if merging.tensors[p].name not in written),
+        outputs=tuple(p for p in boundaries if merging.tensors[p].name in written),
         public=tuple(sorted(merging.public)),
         bounds_sha256=digest_of([system.bounds_sha256 for system in systems]),
         weights_root="",

@@ -18,6 +18,10 @@ KEY_FORMAT = "zkdps-key"
 KEY_VERSION = 1
 
 
+JOINT_PREFIX = "joint-"
+"""Of the `trust` members that joint proofs verify against."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorBound:
     """How far a proven output may lie from the float model's, measured on held-out samples."""
@@ -79,7 +83,7 @@ class ModelKey:
     srs: SrsIdentity | None
     """`None` for back ends without a trusted set-up."""
     trust: Mapping[str, bytes]
-    """Member name to content: the verifier part of the SRS."""
+    """Member name to content: the verifier part of the SRS, and the System of joint proofs."""
     accuracy: Accuracy
     tools: Mapping[str, str]
     """Tool name to version, of what made the key."""
@@ -146,6 +150,11 @@ class ModelKey:
         for index, block in enumerate(self.blocks):
             files.update((f"blocks/{index}/{name}", data) for name, data in block.material.items())
         return files
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether one proof covers all blocks of a run."""
+        return any(name.startswith(JOINT_PREFIX) for name in self.trust)
 
     @property
     def digest(self) -> str:

@@ -12,7 +12,7 @@ from zkdps.core.canonical import parse_canonical, sha256_hex
 from zkdps.core.errors import MalformedArchive
 from zkdps.core.fields import Fields
 from zkdps.core.parse_key import check_format, read_link, take_member
-from zkdps.core.run import RUN_FORMAT, RUN_VERSION, Run
+from zkdps.core.run import RUN_FORMAT, RUN_VERSION, Run, proof_member
 from zkdps.core.statement import Commitment, Proof, Receipt, Statement, Usage
 
 MAX_BLOCKS = 1 << 14
@@ -52,12 +52,15 @@ def parse_run(members: Mapping[str, bytes], path: str) -> Run:
 def _receipts(fields: Fields, members: Mapping[str, bytes], path: str) -> tuple[Receipt, ...]:
     receipts = []
     for position, item in enumerate(fields.objects("receipts")):
-        if item.text("evidence") != "proof":
+        evidence = item.text("evidence")
+        if evidence not in ("proof", "joint"):
             raise item.refuse("the evidence is of a kind that this release does not read")
-        data = take_member(members, f"proofs/{position}.bin", path)
+        name = proof_member(position, evidence == "joint")
+        data = take_member(members, name, path)
         if sha256_hex(data) != item.digest("proof_sha256"):
-            raise MalformedArchive(path, f"proofs/{position}.bin does not match its digest")
-        receipts.append(Receipt(read_statement(item), Proof(data, read_usage(item))))
+            raise MalformedArchive(path, f"{name} does not match its digest")
+        proof = Proof(data, read_usage(item), evidence == "joint")
+        receipts.append(Receipt(read_statement(item), proof))
         item.done()
     return tuple(receipts)
 

@@ -107,6 +107,47 @@ class Strength:
         return f"{self.bits:.1f} bits of soundness{hides}"
 
 
+class JointProver(Protocol):
+    """What a back end does that proves all blocks of a run at once."""
+
+    def join(self, circuits: Sequence[Circuit], directory: Path) -> None:
+        """Make the keys of joint proofs in `directory` (existing, empty), after every `setup`."""
+
+    def members(self, directory: Path) -> Mapping[str, bytes]:
+        """What an auditor needs: members of the key's `trust`, `JOINT_PREFIX` before each."""
+
+    def prove(
+        self,
+        circuits: Sequence[Circuit],
+        traces: Sequence[Trace],
+        directory: Path,
+        context: bytes,
+    ) -> Proof:
+        """One proof of all traces; `directory` is the one that `join` made."""
+
+    def check_trust(
+        self, trust: Mapping[str, bytes], materials: Sequence[Mapping[str, bytes]]
+    ) -> None:
+        """Return if the key of joint proofs is the one that the blocks' material makes.
+
+        Raises:
+            CheckFailed: check 2, it is not.
+        """
+
+    def verify(
+        self,
+        trust: Mapping[str, bytes],
+        commitments: Mapping[str, Commitment],
+        proof: Proof,
+        context: bytes,
+    ) -> None:
+        """Return silently if the proof proves all statements; `commitments` by boundary tensor.
+
+        Raises:
+            CheckFailed: check 5, it does not.
+        """
+
+
 class Prover(Protocol):
     """A back end.  Methods raise `CircuitError`, `SetupError` or `ProofError`, nothing foreign."""
 
@@ -137,6 +178,10 @@ class Prover(Protocol):
     @property
     def jobs(self) -> int:
         """How many calls of `prove`, or of `verify`, it serves at a time, from threads."""
+
+    @property
+    def joint(self) -> JointProver | None:
+        """How it proves all blocks of a run at once; `None` where it cannot."""
 
     def warm(self) -> None:
         """Start what `prove` will need, if that takes a while, and do not wait for it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from zkdps.core.canonical import Json, canonical_json, digest_of, sha256_hex
 from zkdps.core.fixed_point import FixedTensor
+from zkdps.core.plan import Plan
 from zkdps.core.statement import Commitment, Receipt, Statement, Usage
 
 RUN_FORMAT = "zkdps-run"
@@ -55,7 +56,7 @@ class Run:
             "receipts": [
                 {
                     **statement_record(receipt.statement),
-                    "evidence": "proof",
+                    "evidence": "joint" if receipt.proof.joint else "proof",
                     "proof_sha256": sha256_hex(receipt.proof.data),
                     "usage": usage_record(receipt.proof.usage),
                 }
@@ -70,7 +71,7 @@ class Run:
         """Archive member name to content, the manifest included."""
         files = {"manifest.json": canonical_json(self.manifest())}
         files.update(
-            (f"proofs/{position}.bin", receipt.proof.data)
+            (proof_member(position, receipt.proof.joint), receipt.proof.data)
             for position, receipt in enumerate(self.receipts)
         )
         files.update(
@@ -111,8 +112,29 @@ def run_id_of(
     return digest_of(_claims(key_digest, statements, _digests(inputs), _digests(outputs)))
 
 
-def proof_context(run_id: str, block: int) -> bytes:
-    """What binds a proof to its place, for back ends that take such a thing into their proofs."""
+def commitments(plan: Plan, statements: Sequence[Statement]) -> dict[str, Commitment]:
+    """Boundary tensor to the commitment that its producer states; the model's input by a consumer.
+
+    That every other consumer states the same is check 6.
+    """
+    found: dict[str, Commitment] = {}
+    for block, statement in zip(plan.blocks, statements, strict=True):
+        for name, commitment in zip(block.inputs, statement.inputs, strict=True):
+            found.setdefault(name, commitment)
+        found.update(zip(block.outputs, statement.outputs, strict=True))
+    return found
+
+
+def proof_member(position: int, joint: bool) -> str:
+    """The archive member that holds the proof of the receipt at `position`."""
+    return "proofs/joint.bin" if joint else f"proofs/{position}.bin"
+
+
+def proof_context(run_id: str, block: int | None) -> bytes:
+    """What binds a proof to its place, for back ends that take such a thing into their proofs.
+
+    `block` is `None` for a joint proof.
+    """
     return canonical_json({"run": run_id, "block": block})
 
 

@@ -57,6 +57,8 @@ class Proof:
     """The proof as the back end encodes it."""
     usage: Usage | None = None
     """What proving took on the operator's machine: the operator's word, covered by no digest."""
+    joint: bool = False
+    """Whether it proves the statements of all receipts of its run at once; they share it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
 from zkdps.workflows.archive import read_archive
-from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.back_end import joint_of, open_prover
 from zkdps.workflows.build import block_key
 from zkdps.workflows.observer import Observer, Silent
-from zkdps.workflows.package import block_graphs
+from zkdps.workflows.package import JOINT, block_graphs
 from zkdps.workflows.reports import AuditLine, AuditReport, Machine
 
 
@@ -120,6 +120,12 @@ def _compare(
             circuits.append(circuit)
             observer.finished(f"set up block {index}", index + 1, len(graphs))
         srs, trust = prover.trust(circuits)
+        if key.is_joint:
+            folder = Path(scratch) / JOINT
+            folder.mkdir()
+            joint = joint_of(prover)
+            joint.join(circuits, folder)
+            trust = {**trust, **joint.members(folder)}
     yield from _members("SRS ", key.trust, trust)
     if key.srs is not None and srs is not None:
         for logrows, digest in sorted(key.srs.digests.items()):

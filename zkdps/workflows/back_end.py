@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zkdps.core.errors import UsageConflict
-from zkdps.core.prover import Prover
+from zkdps.core.prover import JointProver, Prover
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS, load_prover
@@ -25,8 +25,9 @@ def open_prover(
     machine: Machine,
     srs_kind: SrsKind | None = None,
     security: str = SECURITY_LEVELS[0],
+    joint: bool = False,
 ) -> Iterator[Prover]:
-    """The back end `name` within the machine's limits; `srs_kind` and `security` as for `build`."""
+    """The back end `name` within the machine's limits; the rest as for `build`."""
     limits = Limits(timeout_s=machine.timeout_s, memory_bytes=machine.memory_bytes)
     prover = load_prover(
         name,
@@ -34,6 +35,7 @@ def open_prover(
         machine.cache / "srs",
         srs_kind,
         security=security,
+        joint=joint,
         jobs=machine.jobs or cores(),
     )
     try:
@@ -62,6 +64,17 @@ def choose_prover(asked: str, link: Link | None, for_contracts: bool) -> tuple[s
     if link is not None and link is not Link.MERKLE:
         return CONTRACT_PROVER, f"it links blocks by {link}"
     return FAST_PROVER, "it is fast and needs no SRS; contracts cannot verify it directly"
+
+
+def joint_of(prover: Prover) -> JointProver:
+    """How the back end proves all blocks of a run at once.
+
+    Raises:
+        UsageConflict: it cannot.
+    """
+    if prover.joint is None:
+        raise UsageConflict(f"{prover.name} proves each block by itself: it has no joint proofs")
+    return prover.joint
 
 
 def settle_link(prover: Prover, link: Link | None) -> Link:

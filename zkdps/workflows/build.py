@@ -7,7 +7,7 @@ changed, and a killed one goes on where it was.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -32,9 +32,9 @@ from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS
 from zkdps.workflows import independent, plan
 from zkdps.workflows.archive import write_archive
-from zkdps.workflows.back_end import AUTO, choose_prover, open_prover, settle_link
+from zkdps.workflows.back_end import AUTO, choose_prover, joint_of, open_prover, settle_link
 from zkdps.workflows.observer import Observer, Silent
-from zkdps.workflows.package import KEY_NAME
+from zkdps.workflows.package import JOINT, KEY_NAME
 from zkdps.workflows.reports import BuildReport, Cuts, Machine
 from zkdps.workflows.step_records import read_chain, read_groups, write_chain, write_groups
 from zkdps.workflows.steps import Steps
@@ -58,6 +58,7 @@ def build(
     prover: str = "ezkl",
     for_contracts: bool = False,
     security: str = SECURITY_LEVELS[0],
+    joint: bool = False,
     srs_kind: SrsKind | None = None,
     machine: Machine,
     observer: Observer | None = None,
@@ -77,6 +78,7 @@ def build(
         prover: name of the back end, or `auto`.
         for_contracts: contracts will verify the proofs; restricts `auto`.
         security: what proofs are to be worth, where the back end leaves the choice.
+        joint: one proof for all blocks of a run, which is shorter, instead of one for each block.
         srs_kind: which SRS to make keys with; by default a ceremony's if the cache has one.
         machine: where provers run, and what they may take.
         observer: hears of each step.
@@ -94,9 +96,12 @@ def build(
     if prover == AUTO:
         watch.note(f"prover {name}: {why}")
     source = load_model(model)
-    with exclusive(package), open_prover(name, machine, srs_kind, security) as back_end:
+    with exclusive(package), open_prover(name, machine, srs_kind, security, joint) as back_end:
         settled = settle_link(back_end, link)
-        job = _Build(package, source, dict(shapes or {}), settled, cuts, security, back_end, watch)
+        if joint:
+            joint_of(back_end)
+        wish = (security, joint)
+        job = _Build(package, source, dict(shapes or {}), settled, cuts, wish, back_end, watch)
         return job.run(model.stem, data, scale_bits, target_error, margin)
 
 
@@ -110,7 +115,7 @@ class _Build:
         shapes: dict[str, tuple[int, ...]],
         link: Link,
         cuts: Cuts,
-        security: str,
+        wish: tuple[str, bool],
         prover: Prover,
         observer: Observer,
     ) -> None:
@@ -119,7 +124,7 @@ class _Build:
         self._shapes = shapes
         self._link = link
         self._cuts = cuts
-        self._security = security
+        self._security, self._joint = wish
         self._prover = prover
         self._observer = observer
         self._steps = Steps(root, observer)
@@ -144,7 +149,7 @@ class _Build:
         flow = read_dataflow(prepared.model)
         data_split = load_split(data, [flow.specs[name] for name in flow.inputs])
         sliced = self._sliced(prepared, scale_bits or DEFAULT_SCALE_BITS)
-        self._steps.expect(2 + len(sliced.graphs))
+        self._steps.expect(2 + len(sliced.graphs) + self._joint)
         folder = self._calibrated(prepared, sliced, data_split, scale_bits, target_error, margin)
         chain = read_chain(folder)
         scaled = sliced.plan.at_scale(chain.scale_bits)
@@ -155,6 +160,8 @@ class _Build:
             )
         )
         srs, trust = self._prover.trust(circuits)
+        if self._joint:
+            trust = {**trust, **self._joined(circuits)}
         key = ModelKey(
             model=ModelIdentity(
                 name, prepared.source_sha256, prepared.circuit_sha256, rewrite_scale_bits
@@ -260,6 +267,7 @@ class _Build:
             "margin": repr(margin),
             "link": self._link.value,
             "security": self._security,
+            "joint": self._joint,
             "tools": self._tools,
         }
         return self._steps.run("calibrated", inputs, make)
@@ -277,6 +285,18 @@ class _Build:
         }
         folder = self._steps.run(f"circuits/{graph.block.index}", inputs, make)
         return self._prover.open(graph, parameters, folder)
+
+    def _joined(self, circuits: Sequence[Circuit]) -> Mapping[str, bytes]:
+        joint = joint_of(self._prover)
+
+        def make(folder: Path) -> None:
+            joint.join(circuits, folder)
+
+        inputs: Json = [
+            {name: sha256_hex(data) for name, data in self._prover.material(circuit, ()).items()}
+            for circuit in circuits
+        ]
+        return joint.members(self._steps.run(JOINT, inputs, make))
 
 
 def block_key(prover: Prover, circuit: Circuit, plan: Plan) -> BlockKey:

@@ -5,6 +5,7 @@
     ├── sliced/             the rewritten model, the list of rewrites, one ONNX file per block
     ├── calibrated/         scale, ranges, parameters; accuracy report and plot; activations (HDF5)
     ├── circuits/0/ …       per block: circuit, settings, proving and verifying keys
+    ├── joint/              with `--joint`: the keys of proofs of all blocks at once
     └── steps/              one record per step: digests of its inputs and files
 
 All paths are relative; the directory may be moved.
@@ -28,6 +29,8 @@ from zkdps.workflows.steps import damage
 from zkdps.workflows.storage import read_bytes
 
 KEY_NAME = "model.zkvk"
+JOINT = "joint"
+"""Folder of what joint proofs need, in packages whose key is for them."""
 MAX_BLOCK_ONNX_BYTES = 2 << 30
 MAX_MEMBER_BYTES = 1 << 30
 

@@ -19,6 +19,7 @@ from zkdps.core.fixed_point import FixedTensor, quantise
 from zkdps.core.parse_run import read_statement, read_usage
 from zkdps.core.prover import Circuit, Prover, Ranges, Trace
 from zkdps.core.run import (
+    commitments,
     make_run,
     proof_context,
     run_id_of,
@@ -27,9 +28,9 @@ from zkdps.core.run import (
 )
 from zkdps.core.statement import Proof, Receipt, Statement
 from zkdps.workflows.archive import write_archive
-from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.back_end import joint_of, open_prover
 from zkdps.workflows.observer import Observer, Silent
-from zkdps.workflows.package import Package, open_package
+from zkdps.workflows.package import JOINT, Package, open_package
 from zkdps.workflows.reports import Machine, ProveReport
 from zkdps.workflows.side_by_side import as_finished
 from zkdps.workflows.steps import Steps
@@ -128,7 +129,7 @@ def _prove_one(
     partial = run_path.with_name(run_path.name + ".partial")
     with exclusive(partial):
         steps = Steps(partial, observer)
-        steps.expect(1 + len(plan.blocks))
+        steps.expect(2 if package.key.is_joint else 1 + len(plan.blocks))
         circuits = package.circuits(prover)
         executed = _execute(package, prover, circuits, given, steps, observer)
         for circuit in circuits:
@@ -207,7 +208,9 @@ class _Proving:
 
     def run(self, circuits: Sequence[Circuit]) -> tuple[Receipt, ...]:
         """A receipt for each block; those on disk from before are kept."""
-        run_id = self._run_id(circuits) if self._prover.binds_run else None
+        if self._package.key.is_joint:
+            return self._run_jointly(circuits)
+        run_id = run_id_of(*self._claims(circuits)) if self._prover.binds_run else None
         inputs = {circuit.graph.block.index: self._inputs(circuit, run_id) for circuit in circuits}
 
         def name(circuit: Circuit) -> str:
@@ -245,7 +248,44 @@ class _Proving:
         }
         return record if run_id is None else {**record, "run": run_id}
 
-    def _run_id(self, circuits: Sequence[Circuit]) -> str:
+    def _run_jointly(self, circuits: Sequence[Circuit]) -> tuple[Receipt, ...]:
+        """Receipts that share one proof of all blocks."""
+        claims = self._claims(circuits)
+        run_id = run_id_of(*claims)
+        context = proof_context(run_id, None)
+        joint = joint_of(self._prover)
+
+        def make(folder: Path) -> None:
+            traces = [
+                read_trace(
+                    _of(self._executed, circuit),
+                    circuit,
+                    self._tensors(circuit.graph.block.inputs),
+                )
+                for circuit in circuits
+            ]
+            proof = joint.prove(circuits, traces, self._package.root / JOINT, context)
+            if self._self_check:
+                key = self._package.key
+                joint.verify(key.trust, commitments(key.plan, statements), proof, context)
+            write_bytes(folder / "usage.json", canonical_json({"usage": usage_record(proof.usage)}))
+            write_bytes(folder / "proof.bin", proof.data)
+
+        statements = claims[1]
+        inputs: Json = {"key_digest": self._package.key.digest, "run": run_id}
+        folder = self._steps.run(JOINT, inputs, make)
+        data = read_bytes(folder / "proof.bin", MAX_PROOF_BYTES)
+        usage = read_usage(_record(folder / "usage.json"))
+        # One proof, one usage: told once, with the first block.
+        return tuple(
+            Receipt(statement, Proof(data, None if index else usage, joint=True))
+            for index, statement in enumerate(statements)
+        )
+
+    def _claims(
+        self, circuits: Sequence[Circuit]
+    ) -> tuple[str, list[Statement], dict[str, FixedTensor], dict[str, FixedTensor]]:
+        """What the run id is a digest of."""
         plan, statements = self._package.key.plan, []
         for circuit in circuits:
             block = circuit.graph.block
@@ -258,7 +298,7 @@ class _Proving:
         inputs, outputs = (
             {name: self._known[name] for name in side} for side in (plan.inputs, plan.outputs)
         )
-        return run_id_of(self._package.key.digest, statements, inputs, outputs)
+        return self._package.key.digest, statements, inputs, outputs
 
     def _proved(self, circuit: Circuit, context: bytes) -> tuple[Statement, Proof]:
         block = circuit.graph.block
@@ -285,11 +325,14 @@ def _write_receipt(folder: Path, statement: Statement, proof: Proof) -> None:
 
 
 def _read_receipt(folder: Path) -> Receipt:
-    path = folder / "receipt.json"
-    fields = Fields(parse_canonical(read_bytes(path, MAX_PROOF_BYTES), str(path)), str(path), "it")
+    fields = _record(folder / "receipt.json")
     statement = read_statement(fields)
     usage = read_usage(fields)
     return Receipt(statement, Proof(read_bytes(folder / "proof.bin", MAX_PROOF_BYTES), usage))
+
+
+def _record(path: Path) -> Fields:
+    return Fields(parse_canonical(read_bytes(path, MAX_PROOF_BYTES), str(path)), str(path), "it")
 
 
 def check_read(circuit: Circuit, written: Sequence[FixedTensor], trace: Trace) -> None:

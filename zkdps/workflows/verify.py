@@ -20,12 +20,12 @@ from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import TensorSpec
 from zkdps.core.policy import Policy
 from zkdps.core.prover import Prover
-from zkdps.core.run import Run, proof_context
+from zkdps.core.run import Run, commitments, proof_context
 from zkdps.core.statement import Commitment, Coverage, Receipt
 from zkdps.provers import PROVERS, strength_of
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
-from zkdps.workflows.back_end import open_prover
+from zkdps.workflows.back_end import joint_of, open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.reports import BlockVerdict, Machine, Verdict
 from zkdps.workflows.side_by_side import in_order
@@ -150,6 +150,8 @@ def numbered_checks(
     with open_prover(key.prover, machine) as prover:
         trusted = checks.check_key(key, run, policy)
         check_material(key, prover)
+        if key.is_joint:
+            joint_of(prover).check_trust(key.trust, [block.material for block in key.blocks])
         yield trusted
         yield checks.check_srs(key, policy, prover.is_development, needs_srs=prover.needs_srs)
         yield checks.check_blocks(key, run)
@@ -206,6 +208,10 @@ def _check_proofs(
     if policy.independent:
         independent.check_available(key)
     total = len(run.receipts)
+    _check_evidence(key, run)
+    if key.is_joint:
+        _check_joint(key, run, prover, policy, observer)
+        return _proofs_hold(key, run, prover, policy, observer, f"a joint proof of {total} blocks")
 
     def judge(receipt: Receipt) -> None:
         statement = receipt.statement
@@ -224,15 +230,58 @@ def _check_proofs(
                     raise independent.explain_rejection(key, run, receipt, error) from error
                 raise
             observer.finished(step, position, total)
+    return _proofs_hold(key, run, prover, policy, observer, f"{total} proofs")
+
+
+def _check_evidence(key: ModelKey, run: Run) -> None:
+    """A joint key is for joint proofs only, and only it is."""
+    for receipt in run.receipts:
+        if receipt.proof.joint != key.is_joint:
+            expected, got = (
+                "a joint proof" if joint else "a proof of its own"
+                for joint in (key.is_joint, receipt.proof.joint)
+            )
+            raise CheckFailed(
+                5,
+                "the evidence is not of the kind that the key is for",
+                block=receipt.statement.block,
+                expected=expected,
+                got=got,
+            )
+
+
+def _check_joint(
+    key: ModelKey, run: Run, prover: Prover, policy: Policy, observer: Observer
+) -> None:
+    observer.started("verify the joint proof", 1, 1)
+    statements = [receipt.statement for receipt in run.receipts]
+    try:
+        joint_of(prover).verify(
+            key.trust,
+            commitments(key.plan, statements),
+            run.receipts[0].proof,
+            proof_context(run.run_id, None),
+        )
+    except CheckFailed as error:
+        if policy.independent:
+            raise independent.explain_rejection(key, run, run.receipts[0], error) from error
+        raise
+    observer.finished("verify the joint proof", 1, 1)
+
+
+def _proofs_hold(
+    key: ModelKey, run: Run, prover: Prover, policy: Policy, observer: Observer, proofs: str
+) -> checks.Outcome:
+    """Check 5, once the back end accepts every proof."""
     strength = strength_of(key.prover, [block.material for block in key.blocks])
     worth = "" if strength is None else f"; {strength}"
     if not policy.independent:
-        detail = f"{total} proofs, verified by {prover.name}{worth}"
+        detail = f"{proofs}, verified by {prover.name}{worth}"
         return checks.Outcome(5, checks.Status.PASSED, detail)
     observer.started("verify independently", 1, 1)
     independent.verify_again(key, run)
     observer.finished("verify independently", 1, 1)
-    detail = f"{total} proofs, verified by {prover.name} and by the reference verifier{worth}"
+    detail = f"{proofs}, verified by {prover.name} and by the reference verifier{worth}"
     return checks.Outcome(5, checks.Status.PASSED, detail)
 
 

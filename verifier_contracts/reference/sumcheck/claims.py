@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from zkdps.core.errors import CheckFailed
-from zkdps.core.statement import Commitment, Link, Receipt
+from zkdps.core.statement import Commitment, Link, Proof, Receipt
 from zkdps.verifier_contracts.reference.sumcheck.transcript import CHECK, failed
 from zkdps.verifier_contracts.reference.sumcheck.verify import (
     SYSTEM_MEMBER,
@@ -35,6 +35,32 @@ def check_receipt(
     except CheckFailed as error:
         reason, block = error.reason, statement.block
         raise CheckFailed(CHECK, reason, block, None, error.expected, error.got) from error
+
+
+def check_joint(
+    material: Mapping[str, bytes],
+    commitments: Mapping[str, Commitment],
+    context: bytes,
+    proof: Proof,
+) -> None:
+    """Check a proof of all blocks; `material` is the merged system's, `commitments` by tensor name.
+
+    Raises:
+        CheckFailed: check 5, the key holds no usable system, the statements lack one of its
+            tensors, or the proof does not prove them.
+    """
+    try:
+        system = read_system(material)
+        sides = []
+        for positions in (system.inputs, system.outputs):
+            names = [system.tensors[position].name for position in positions]
+            missing = [name for name in names if name not in commitments]
+            if missing:
+                raise failed("the statements lack a tensor", missing[0], "none")
+            sides.append(_roots([commitments[name] for name in names]))
+        verify_system(system, sides[0], sides[1], context, proof.data)
+    except CheckFailed as error:
+        raise CheckFailed(CHECK, error.reason, None, None, error.expected, error.got) from error
 
 
 def key_id_of(material: Mapping[str, bytes], block: int) -> str:
