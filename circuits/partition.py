@@ -67,6 +67,7 @@ def cut_by_count(
     *,
     objective: Objective = Objective.BOTTLENECK,
     evaluations: int = 0,
+    max_cut_points: int = MAX_CUT_POINTS,
 ) -> Partition:
     """The best partition into exactly `count` blocks that was found.
 
@@ -77,6 +78,7 @@ def cut_by_count(
         objective: what to minimise; the other breaks ties of `BOTTLENECK`.
         evaluations: orders that the search may try beyond the fixed ones; each prices some new
             blocks, so this is for a `cost` that takes microseconds (`AdditivePricing`).
+        max_cut_points: places considered in one order, the narrowest ones.
 
     Raises:
         UsageConflict: `count` is below 1.
@@ -84,7 +86,7 @@ def cut_by_count(
     """
     if count < 1:
         raise UsageConflict(f"a model is cut into at least 1 block, not {count}")
-    planner = _Planner(read_dataflow(model), cost, Budget(), count, objective)
+    planner = _Planner(read_dataflow(model), cost, Budget(), count, objective, max_cut_points)
     if count > len(planner.flow.live):
         raise BadCut(f"{count} blocks", f"the model has {len(planner.flow.live)} operators")
     found = planner.best(evaluations)
@@ -100,6 +102,7 @@ def cut_by_budget(
     max_ram_bytes: int | None = None,
     max_seconds: float | None = None,
     evaluations: int = 0,
+    max_cut_points: int = MAX_CUT_POINTS,
 ) -> Partition:
     """The partition of least total cost whose blocks each stay within the budget.
 
@@ -110,7 +113,7 @@ def cut_by_budget(
     """
     flow = read_dataflow(model)
     budget = Budget(max_ram_bytes, max_seconds)
-    planner = _Planner(flow, cost, budget, None, Objective.TOTAL)
+    planner = _Planner(flow, cost, budget, None, Objective.TOTAL, max_cut_points)
     found = planner.best(evaluations)
     if found is None:
         raise planner.why_not()
@@ -124,6 +127,7 @@ class _Planner:
     budget: Budget
     count: int | None
     objective: Objective
+    max_cut_points: int = MAX_CUT_POINTS
     _priced: dict[frozenset[int], tuple[SegmentPrice, float, bool]] = field(default_factory=dict)
 
     def best(self, evaluations: int) -> Partition | None:
@@ -139,7 +143,7 @@ class _Planner:
             return self.split(order, allow_integers)
 
         orders = candidate_orders(self.flow)
-        points = max(len(cut_points(self.flow, order, allow_integers)) for order in orders)
+        points = max(len(self.points(order, allow_integers)) for order in orders)
         affordable = MAX_PRICED_SEGMENTS // max(1, points * points // 2)
         if self.count == 1 or len(orders) == 1:
             affordable = 0
@@ -154,7 +158,7 @@ class _Planner:
 
     def split(self, order: Order, allow_integers: bool) -> Partition | None:
         """The best split of one order; blocks in pieces only if there is none without."""
-        points = cut_points(self.flow, order, allow_integers)
+        points = self.points(order, allow_integers)
         costs, whole = self._costs(order, points)
         for allowed in (np.where(whole, costs, np.inf), costs):
             found = self._solve(allowed)
@@ -162,10 +166,14 @@ class _Planner:
                 return self._partition(order, points, found, whole)
         return None
 
+    def points(self, order: Order, allow_integers: bool) -> tuple[int, ...]:
+        """See `cut_points`."""
+        return cut_points(self.flow, order, allow_integers, self.max_cut_points)
+
     def why_not(self) -> Exception:
         """The segment of the model's order that no allowed cut makes small enough."""
         order = self.flow.live
-        points = cut_points(self.flow, order, allow_integers=True)
+        points = self.points(order, allow_integers=True)
         for start, end in pairwise(points):
             price, _, _ = self._price(frozenset(order[start:end]))
             if self.budget.broken_by(price) is not None:
@@ -231,7 +239,9 @@ class _Planner:
         )
 
 
-def cut_points(flow: Dataflow, order: Order, allow_integers: bool) -> tuple[int, ...]:
+def cut_points(
+    flow: Dataflow, order: Order, allow_integers: bool, at_most: int = MAX_CUT_POINTS
+) -> tuple[int, ...]:
     """Positions of `order` where a block may end, both ends of the order included.
 
     At such a position only real tensors cross (made before it, read after it), unless
@@ -252,5 +262,5 @@ def cut_points(flow: Dataflow, order: Order, allow_integers: bool) -> tuple[int,
             continue
         if allow_integers or all(flow.specs[name].is_real for name in alive):
             free.append((sum(flow.specs[name].size for name in alive), position))
-    kept = sorted(position for _, position in sorted(free)[: MAX_CUT_POINTS - 2])
+    kept = sorted(position for _, position in sorted(free)[: at_most - 2])
     return (0, *kept, len(order))
