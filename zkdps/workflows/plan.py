@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
@@ -13,7 +15,7 @@ from zkdps.circuits.dataflow import read_dataflow
 from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import load_model
 from zkdps.circuits.misfit import Budget, misfit
-from zkdps.circuits.partition import cut_by_budget, cut_by_count
+from zkdps.circuits.partition import MAX_CUT_POINTS, cut_by_budget, cut_by_count
 from zkdps.circuits.prepare import Prepared, prepare
 from zkdps.circuits.pricing import (
     AdditivePricing,
@@ -24,7 +26,7 @@ from zkdps.circuits.pricing import (
 )
 from zkdps.circuits.rewrites import Rewrite
 from zkdps.circuits.slice import Groups, Sliced, block_graph, slice_model
-from zkdps.core.errors import UsageConflict
+from zkdps.core.errors import UnsupportedOperator, UsageConflict
 from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Prover
 from zkdps.core.statement import Link
@@ -40,6 +42,9 @@ MAX_EXACT_OPERATORS = 24
 
 SEARCHED_ORDERS = 64
 """Topological orders tried beyond the fixed ones, where prices are sums."""
+
+NARROW_CUT_POINTS = 48
+"""Places to cut that are considered where cuts through wide places never pay."""
 
 MEMORY_SHARE = 0.85
 """Of the machine's memory, what one block may take."""
@@ -139,9 +144,15 @@ def _groups(
     price = pricing(model, prover, scale_bits=scale_bits, link=link)
     # Searching over orders prices many more blocks: only where a price is a sum.
     evaluations = SEARCHED_ORDERS if isinstance(price, AdditivePricing) else 0
+    max_cut_points = MAX_CUT_POINTS
+    if prover.dialect == Dialect.SUMCHECK:
+        # Its operators are whole layers: good cuts are where little crosses, in any order.
+        evaluations, max_cut_points = 0, NARROW_CUT_POINTS
     if cuts.blocks is not None:
-        return cut_by_count(model, cuts.blocks, price, evaluations=evaluations).groups
-    return _within(model, price, budget_of(cuts), evaluations)
+        return cut_by_count(
+            model, cuts.blocks, price, evaluations=evaluations, max_cut_points=max_cut_points
+        ).groups
+    return _within(model, price, budget_of(cuts), evaluations, max_cut_points)
 
 
 def budget_of(cuts: Cuts) -> Budget:
@@ -154,7 +165,13 @@ def budget_of(cuts: Cuts) -> Budget:
     return Budget(most_bytes if asked_bytes is None else min(asked_bytes, most_bytes), cuts.max_s)
 
 
-def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget, evaluations: int) -> Groups:
+def _within(
+    model: onnx.ModelProto,
+    price: SegmentCost,
+    budget: Budget,
+    evaluations: int,
+    max_cut_points: int,
+) -> Groups:
     """The fewest blocks that fit: every boundary is a commitment more to make and to check."""
     flow = read_dataflow(model)
     everything = tuple(sorted(flow.live))
@@ -166,6 +183,7 @@ def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget, evaluati
         max_ram_bytes=budget.max_ram_bytes,
         max_seconds=budget.max_seconds,
         evaluations=evaluations,
+        max_cut_points=max_cut_points,
     ).groups
 
 
@@ -178,15 +196,28 @@ def pricing(model: onnx.ModelProto, prover: Prover, *, scale_bits: int, link: Li
         (parameters,) = prover.choose([graph], scale_bits=scale_bits, link=link, ranges=None)
         return prover.estimate(graph, parameters)
 
+    def in_parts(graph: BlockGraph) -> Cost:
+        # Some operators mean something beside others only, the division of a masked mean say; what
+        # is chosen in the end is laid out whole.
+        with suppress(UnsupportedOperator):
+            return laid_out(graph)
+        return Cost(0, 0, 0, 0, 0, 0.0, 0.0, 0)
+
     if len(flow.live) > MAX_EXACT_OPERATORS:
-        alone = [price_of(laid_out(block_graph(flow, frozenset({i})))) for i in flow.live]
+        found = [price_of(in_parts(block_graph(flow, frozenset({i})))) for i in flow.live]
+        alone = [price for price in found if price.seconds] or found
         floor = Floor(min(p.seconds for p in alone), min(p.ram_bytes for p in alone))
-        return AdditivePricing(flow, laid_out, floor)
+        return AdditivePricing(flow, in_parts, floor)
     known: dict[tuple[int, ...], SegmentPrice] = {}
 
     def exact(nodes: tuple[int, ...]) -> SegmentPrice:
         if nodes not in known:
-            known[nodes] = price_of(laid_out(block_graph(flow, frozenset(nodes))))
+            try:
+                known[nodes] = price_of(laid_out(block_graph(flow, frozenset(nodes))))
+            except UnsupportedOperator:
+                if len(nodes) == len(flow.live):
+                    raise
+                known[nodes] = SegmentPrice(math.inf, 0)
         return known[nodes]
 
     return exact
