@@ -23,6 +23,8 @@ from zkdps.provers.sumcheck.functionals import Claim, Places, pieces_met
 from zkdps.provers.sumcheck.kernels.interface import I32, Kernels, Vec
 from zkdps.provers.sumcheck.layout import Layout
 
+_SPLIT_BITS = 10
+
 
 @dataclass(slots=True)
 class _Group:
@@ -75,9 +77,12 @@ class OpeningSums:
         self._singles = kernels.zeros(0), kernels.zeros(0)
         self._arrived: list[tuple[int, Element, Element]] = []
         fresh: list[tuple[_Segment, Vec, Vec]] = []
-        for opened in _opened(kernels, layout, places, claims, weights, integers):
+        met = _opened(kernels, layout, places, claims, weights, integers)
+        for opened in met:
             fresh += self._first_segments(opened)
+        self._idle = _idle(layout, integers, {opened.address for opened in met})
         self._enter(fresh)
+        self._bind_idle()
         self._pair_singles()
 
     def round(self) -> list[Element]:
@@ -104,7 +109,21 @@ class OpeningSums:
             )
         self._segments = [_Segment(s.opened, s.group, s.length // 2) for s in self._segments]
         self._enter(self._leave())
+        self._bind_idle()
         self._pair_singles()
+
+    def _bind_idle(self) -> None:
+        """Pieces that no claim meets have neighbours that some claim meets: W is needed there."""
+        kernels = self._kernels
+        depth = len(self._bound)
+        for address, flat in self._idle.pop(depth, []):
+            point = self._bound[::-1]
+            low = min(depth, _SPLIT_BITS)
+            inner = kernels.rows_dot(
+                flat.reshape(-1, 1 << low), kernels.eq_table(point[depth - low :])
+            )
+            end = kernels.dot(inner, kernels.eq_table(point[: depth - low]))
+            self._arrived.append((address, end, scalars.zero(kernels.degree)))
 
     def _first_segments(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
         kernels = self._kernels
@@ -263,6 +282,20 @@ def _opened(
                 else:
                     group.rows = kernels.add(group.rows, rows)
     return list(opened.values())
+
+
+def _idle(
+    layout: Layout, integers: Sequence[I32], met: set[int]
+) -> dict[int, list[tuple[int, I32]]]:
+    """The other pieces' addresses and integers, by the variables of a piece."""
+    found: dict[int, list[tuple[int, I32]]] = {}
+    for commitment, flat in zip(layout.commitments, integers, strict=True):
+        for piece in commitment.pieces:
+            address = commitment.slot + piece.offset
+            if address not in met:
+                part = flat[piece.offset : piece.offset + piece.size]
+                found.setdefault(piece.size.bit_length() - 1, []).append((address, part))
+    return found
 
 
 def _cut(kernels: Kernels, vector: Support, start: int, length: int) -> Vec:

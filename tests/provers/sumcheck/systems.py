@@ -352,6 +352,21 @@ def _public_output(make: Maker) -> None:
     make.relation("negated", (t,), (1, (both,)))
 
 
+def _unused(make: Maker) -> None:
+    """A tensor of which one entry is read, and tensors that nothing reads."""
+    t = make.label("t", 2)
+    x, y = make.random.integers(-9, 9, (7, 5)), make.random.integers(-9, 9, 11)
+    x_, _ = make.input("x", x), make.aux("y", y)
+    make.weight("w", make.random.integers(-9, 9, (3, 3)))
+    z_ = make.output("z", x[5, 2:4])
+    both = make.form(
+        (t,),
+        make.view(x_, Affine(5, ()), Affine(2, ((t, 1),))),
+        make.view(z_, t, coefficient=-1),
+    )
+    make.relation("a piece", (t,), (1, (both,)))
+
+
 def _single(make: Maker) -> None:
     """One entry."""
     make.output("x", np.int64(3))
@@ -372,6 +387,7 @@ _BUILDERS: dict[str, Callable[[Maker], None]] = {
     "picked": _picked,
     "no_relations": _no_relations,
     "public_output": _public_output,
+    "unused": _unused,
     "single": _single,
 }
 NAMES = tuple(_BUILDERS)
