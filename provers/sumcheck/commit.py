@@ -11,7 +11,7 @@ import numpy as np
 
 from zkdps.provers.sumcheck.kernels.interface import I32, Kernels
 from zkdps.provers.sumcheck.layout import Commitment, commitment_of, layout_of
-from zkdps.provers.sumcheck.merkle import Codeword, Digests, merkle_tree, root_of
+from zkdps.provers.sumcheck.merkle import Codeword, Digests, root_of
 from zkdps.provers.sumcheck.opening import Committed
 from zkdps.provers.sumcheck.system import Holder, Int64s, System, Values
 
@@ -40,7 +40,7 @@ def commit(system: System, kernels: Kernels, integers: I32) -> Committed:
     """Encode the rows and hash the columns."""
     matrix = integers.reshape(-1, 1 << system.columns_log)
     codeword = kernels.encode(matrix, system.columns_log + system.preset.rate_bits)
-    return Committed(integers, codeword, merkle_tree(codeword, system.columns_log))
+    return Committed(integers, codeword, kernels.merkle_heap(codeword, system.columns_log))
 
 
 def commit_boundary(system: System, position: int, integers: Int64s, kernels: Kernels) -> bytes:

@@ -33,23 +33,20 @@ def leaf_prefix(columns_log: int, code_log: int, rows: int) -> bytes:
 
 
 def merkle_tree(codeword: Codeword, columns_log: int) -> Digests:
-    """The tree over all columns."""
+    """The tree over all columns, by hashlib."""
     n, rows = codeword.shape
-    start = hashlib.sha256(leaf_prefix(columns_log, n.bit_length() - 1, rows))
-    data = memoryview(np.ascontiguousarray(codeword, "<u4")).cast("B")
-    width = 4 * rows
-    level = []
-    for i in range(n):
-        leaf = start.copy()
-        leaf.update(struct.pack("<I", i))
-        leaf.update(data[i * width : (i + 1) * width])
-        level.append(leaf.digest())
-    levels = [level]
     sha256 = hashlib.sha256
+    messages = np.empty((n, 11 + 4 * rows), np.uint8)
+    messages[:, :7] = np.frombuffer(leaf_prefix(columns_log, n.bit_length() - 1, rows), np.uint8)
+    messages[:, 7:11] = np.arange(n, dtype="<u4").view(np.uint8).reshape(n, 4)
+    messages[:, 11:] = np.ascontiguousarray(codeword, "<u4").view(np.uint8).reshape(n, -1)
+    data = memoryview(messages.reshape(-1))
+    width = messages.shape[1]
+    level = [sha256(data[i : i + width]).digest() for i in range(0, n * width, width)]
+    levels = [level]
     while len(level) > 1:
-        level = [
-            sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level), 2)
-        ]
+        pairs = zip(level[::2], level[1::2], strict=True)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
         levels.append(level)
     heap = bytes(DIGEST_BYTES) + b"".join(b"".join(level) for level in reversed(levels))
     return np.frombuffer(heap, np.uint8).reshape(2 * n, DIGEST_BYTES)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from zkdps.provers.sumcheck.field import Element
 
+U8 = NDArray[np.uint8]
 U32 = NDArray[np.uint32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -201,6 +202,9 @@ class Kernels(Protocol):
         Row i holds sum_j matrix[r, j] omega^(ij) for every r; matrix (rows, columns) int32
         C-contiguous, columns a power of two <= 2^lg_n.
         """
+
+    def merkle_heap(self, codeword: U32, columns_log: int) -> U8:
+        """The tree over a transposed codeword (n, rows), as `merkle.merkle_tree` says."""
 
     def encode_at(self, u: Vec, lg_n: int, indices: Sequence[int]) -> list[Element]:
         """sum_j u_j omega^(ij) for the i asked for."""

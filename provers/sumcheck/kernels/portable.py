@@ -18,6 +18,7 @@ from zkdps.provers.sumcheck.field import Element, P
 from zkdps.provers.sumcheck.kernels.interface import (
     I32,
     I64,
+    U8,
     U32,
     FractionLayer,
     Integers,
@@ -34,6 +35,7 @@ from zkdps.provers.sumcheck.kernels.portable_arithmetic import (
     summed,
     transform,
 )
+from zkdps.provers.sumcheck.merkle import merkle_tree
 
 
 def _wide(vec: Vec) -> U64:
@@ -223,6 +225,9 @@ class PortableKernels:
         padded = np.zeros((1 << lg_n, rows), np.uint64)
         padded[:columns] = (matrix.T.astype(np.int64) % P).astype(np.uint64)
         return np.ascontiguousarray(transform(padded).astype(np.uint32))
+
+    def merkle_heap(self, codeword: U32, columns_log: int) -> U8:
+        return merkle_tree(codeword, columns_log)
 
     def encode_at(self, u: Vec, lg_n: int, indices: Sequence[int]) -> list[Element]:
         padded = np.zeros((1 << lg_n, self.degree), np.uint64)

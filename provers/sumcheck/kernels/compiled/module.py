@@ -19,6 +19,7 @@ from zkdps.provers.sumcheck.kernels.compiled import (
     codes,
     fractions,
     grinding,
+    hashing,
     integers,
     layers,
     sums,
@@ -37,6 +38,7 @@ from zkdps.provers.sumcheck.kernels.compiled.storage import (
 from zkdps.provers.sumcheck.kernels.interface import (
     I32,
     I64,
+    U8,
     U32,
     FractionLayer,
     Integers,
@@ -259,6 +261,14 @@ class CompiledKernels:
         scratch = [np.empty(columns * codes.LANES, np.uint32) for _ in range(3)]
         codes.encode(_flat(matrix), rows, roots, twists, *scratch, out.reshape(-1))
         return out
+
+    def merkle_heap(self, codeword: U32, columns_log: int) -> U8:
+        n, rows = codeword.shape
+        heap = np.zeros(16 * n, np.uint32)
+        head = columns_log | (n.bit_length() - 1) << 8
+        hashing.leaves(codeword.reshape(-1), rows, head, heap)
+        hashing.nodes(heap)
+        return heap.astype(">u4").view(np.uint8).reshape(2 * n, 32)
 
     def encode_at(self, u: Vec, lg_n: int, indices: Sequence[int]) -> list[Element]:
         limbs = np.stack(self._rescaled(u, 1)).view(np.int32)
