@@ -42,7 +42,7 @@ def record(name: str) -> dict[str, Any]:
     return dict(json.loads(files(name)[0]))
 
 
-def encoded(value: dict[str, Any]) -> bytes:
+def encoded(value: Any) -> bytes:
     return canonical_json(value)
 
 

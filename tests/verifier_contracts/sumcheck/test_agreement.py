@@ -6,8 +6,9 @@ One was written with the prover, the other from the specification.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 import numpy as np
@@ -22,9 +23,12 @@ from tests.verifier_contracts.sumcheck.proofs import (
     prover_accepts,
     reference_accepts,
 )
-from tests.verifier_contracts.sumcheck.samples import encoded, mutated
+from tests.verifier_contracts.sumcheck.samples import TEST_PRESETS, encoded, files, mutated, record
+from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck.system import System, Values
+from zkdps.provers.sumcheck.system_json import system_from_files
 from zkdps.verifier_contracts.reference.sumcheck.field import P
+from zkdps.verifier_contracts.reference.sumcheck.parse import parse_system
 
 SMALL = ("single", "public_output", "outer", "heads", "picked", "no_relations", "product_1")
 """Systems whose proofs are short: thousands of mutations of them take a minute."""
@@ -149,6 +153,28 @@ def _is_counted(system: System, values: Values) -> bool:
                 np.add.at(counts, form_values(system, values, lookup.key).ravel() - table.low, 1)
         if (counts != values[table.multiplicity]).any():
             return False
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_read_the_same_systems(name: str) -> None:
+    """Two parsers that share no code take and refuse the same keys."""
+    random, (text, tables) = Random(name), files(name)
+    for _ in range(60):
+        value = mutated(text, random)
+        if encoded(value["preset"]) != encoded(record(name)["preset"]):
+            continue
+        given = encoded(value)
+        assert _is_read(partial(parse_system, given, tables, TEST_PRESETS)) == _is_read(
+            partial(system_from_files, given, tables, PRESETS)
+        ), given
+
+
+def _is_read(parse: Callable[[], object]) -> bool:
+    try:
+        parse()
+    except CheckFailed:
+        return False
     return True
 
 

@@ -8,7 +8,7 @@ from zkdps.core.canonical import Json
 from zkdps.core.errors import CheckFailed
 from zkdps.verifier_contracts.reference.sumcheck.transcript import failed
 
-MAX_NAME = 512
+MAX_NAME = 400
 """Characters."""
 
 
@@ -38,10 +38,10 @@ def positions(value: Json, what: str, among: Sequence[object]) -> tuple[int, ...
 
 
 def text(value: Json, what: str) -> str:
-    """A string of at most `MAX_NAME` characters."""
-    if isinstance(value, str) and len(value) <= MAX_NAME:
+    """A string of 1 to `MAX_NAME` characters."""
+    if isinstance(value, str) and 0 < len(value) <= MAX_NAME:
         return value
-    raise malformed(what, f"at most {MAX_NAME} characters", value)
+    raise malformed(what, f"1 to {MAX_NAME} characters", value)
 
 
 def choice(value: Json, what: str, among: Iterable[str]) -> str:

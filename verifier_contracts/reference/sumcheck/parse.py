@@ -8,6 +8,7 @@ says what makes a system sound, `work` bounds what all of it costs together.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Mapping
 
@@ -57,6 +58,7 @@ _MEMBERS = (
     *("version", "preset", "columns_log", "labels", "tensors", "forms", "relations", "lookups"),
     *("tables", "tables_sha256", "inputs", "outputs", "public", "bounds_sha256", "weights_root"),
 )
+_HEX_DIGEST = re.compile("[0-9a-f]{64}")
 _HOLDERS = ("weights", "boundary", "aux")
 _BOUNDS = ("lookup", "pair", "weight", "helper", "multiplicity", "public")
 
@@ -174,7 +176,6 @@ def _tables(
 
 def _digest(value: Json, what: str) -> bytes:
     """32 bytes in lower-case hex, or none where the text is empty."""
-    digits = text(value, what)
-    if digits and (len(digits) != 64 or not set(digits) <= set("0123456789abcdef")):
-        raise malformed(what, "64 hex digits", value)
-    return bytes.fromhex(digits)
+    if isinstance(value, str) and (not value or _HEX_DIGEST.fullmatch(value)):
+        return bytes.fromhex(value)
+    raise malformed(what, "64 hex digits", value)
