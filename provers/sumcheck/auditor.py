@@ -80,7 +80,8 @@ def commit(
     """As the protocol: the root of a boundary tensor.
 
     Raises:
-        CheckFailed: check 5, the block has no such tensor.
+        CheckFailed: check 5, the block has no such tensor, or integers lie outside the range that
+            its proofs are about: a root binds residues, and x + p has that of x.
     """
     from zkdps.provers.sumcheck.commit import commit_boundary
 
@@ -93,7 +94,17 @@ def commit(
         reason = f"cannot recompute the commitment to {spec.name!r}: the block has no such tensor"
         raise CheckFailed(5, reason, tensor=spec.name)
     position = ends[spec.name]
-    shape = system.tensors[position].shape
+    held = system.tensors[position]
+    low, high = int(tensor.integers.min()), int(tensor.integers.max())
+    if not held.low <= low <= high <= held.high:
+        raise CheckFailed(
+            5,
+            f"no proof is about these values of {spec.name!r}: they leave its range",
+            tensor=spec.name,
+            expected=f"{held.low}..{held.high}",
+            got=f"{low}..{high}",
+        )
+    shape = held.shape
     kernels = kernels_for(system.preset.degree, compiled=False)
     root = commit_boundary(system, position, tensor.integers.reshape(shape), kernels)
     return Commitment(link, root)

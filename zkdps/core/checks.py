@@ -19,7 +19,7 @@ Functions here are pure: what needs a back end (5, 7, 8) comes in as a callable.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from zkdps.core.canonical import sha256_hex
@@ -301,7 +301,10 @@ def _check_end(
     commit: CommitTensor,
 ) -> None:
     block, commitment = _end_commitment(key, run, name)
-    expected = commit(block, key.plan.specs[name], tensor)
+    try:
+        expected = commit(block, key.plan.specs[name], tensor)
+    except CheckFailed as error:
+        raise replace(error, check=check, block=block, tensor=name) from error
     if expected != commitment:
         raise CheckFailed(
             check,
