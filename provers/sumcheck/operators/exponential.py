@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder, Terms
 
 GAP_BITS = 13
-"""lg of the rows of the table of exponentials."""
+"""lg of the rows of the table of exponentials, as a rule."""
+WIDE_GAP_BITS = 14
+"""The same where rows would be further apart than 2^-`COARSE_STEP_BITS` otherwise."""
+COARSE_STEP_BITS = 6
 SCORE_BITS = 16
 """Bits of a score at the scale of the table's keys, at most."""
 FINEST_STEP_BITS = 10
@@ -80,17 +83,23 @@ def score_widths(
         keys: length of a row.
         value_bits: see `exponential_bits`.
     """
-    bits = min(
-        scale_bits,
-        fitting_scale((1 << GAP_BITS) - 1, maxima[f"{name}.gap"] / factor),
-        fitting_scale((1 << (SCORE_BITS - 1)) - 1, maxima[f"{name}.score"] / factor),
-        math.floor(FINEST_STEP_BITS + math.log2(factor)),
-    )
+
+    def finest(gap_bits: int) -> int:
+        return min(
+            scale_bits,
+            fitting_scale((1 << gap_bits) - 1, maxima[f"{name}.gap"] / factor),
+            fitting_scale((1 << (SCORE_BITS - 1)) - 1, maxima[f"{name}.score"] / factor),
+            math.floor(FINEST_STEP_BITS + math.log2(factor)),
+        )
+
+    coarse = factor * 2.0 ** -finest(GAP_BITS) > 2.0**-COARSE_STEP_BITS
+    gap_bits = WIDE_GAP_BITS if coarse else GAP_BITS
+    bits = finest(gap_bits)
     top = math.ceil(maxima[f"{name}.score"] / factor * 2.0**bits) + 1
     exponent = exponential_bits(keys, value_bits)
     return {
         f"{name}.score": signed(top.bit_length() + 1, bits),
-        f"{name}.gap": Width(bits, 0, (1 << GAP_BITS) - 1),
+        f"{name}.gap": Width(bits, 0, (1 << gap_bits) - 1),
         f"{name}.weight": Width(exponent, 0, 1 << exponent),
     }
 

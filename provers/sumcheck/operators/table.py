@@ -119,7 +119,27 @@ class Table:
             return rows[places]
 
         builder.commit(self.name, self.shape, result, Bound.PAIR, compute)
+        self._waive_range(builder)
         labels = labels_of(axes, letters)
         value = builder.form(builder.operand(self.written, axes, letters), labels=labels)
         table = builder.table(str(self.function), first, len(rows), rows)
         builder.pair_lookup(self.name, labels, table, builder.form(key, labels=labels), value)
+
+    def _waive_range(self, builder: Builder) -> None:
+        """The pair look-up bounds its key: no second one where it reads all of a tensor.
+
+        `check_coverage` fails where that were not so.
+        """
+        planned = builder.width(f"{self.name}.key")
+        if len(self.operand.parts) != 1:
+            return
+        (part,) = self.operand.parts
+        read = builder.width(part.value)
+        complete = len(np.unique(part.index[part.index >= 0])) == _size(builder, part.value)
+        if complete and read.scale_bits == planned.scale_bits:
+            kept = [request for request in builder.ranges if request.name != part.value]
+            builder.ranges[:] = kept
+
+
+def _size(builder: Builder, name: str) -> int:
+    return builder.tensors[builder.positions[name]].size

@@ -136,6 +136,16 @@ def test_a_wide_operand_is_rounded_to_a_key() -> None:
     assert case.forged(t_key=keys + 1)
 
 
+def test_a_pair_lookup_is_the_only_bound_of_its_key() -> None:
+    x = RNG.normal(size=(3, 4))
+    wire = whole("x", x.shape)
+    names = [k.name for k in case_of({"x": x}, Table("t", wire, np.tanh)).built.system.lookups]
+    assert "x" not in names
+    part = wire.take((slice(0, 2),))
+    names = [k.name for k in case_of({"x": x}, Table("t", part, np.tanh)).built.system.lookups]
+    assert any(name.startswith("x") for name in names)
+
+
 def test_keys_without_a_value_are_no_rows() -> None:
     """sqrt has none below 0; what is out of the result's range has no row either."""
     x = np.array([0.25, 1.0, 2.0])
