@@ -288,6 +288,9 @@ CHEATS = {
         "claims",
         {"x": WRAPS},
     ),
+    "limb_too_large": Cheat(
+        blocks.narrow_norm, {"y.coarse": at("y.coarse", (0, 0), 1)}, ["key of y.fine"], "rows"
+    ),
     "mean_too_small": Cheat(
         blocks.narrow_norm,
         {"y.mean": by("y.mean", -1), "y.mean.remainder": by("y.mean.remainder", 8)},
