@@ -5,7 +5,8 @@
     mu    = floor((sum_j x + floor(D/2)) / D)            centred only; RMSNorm: 0
     c     = floor((x - mu + 2^(s-1)) / 2^s)              s = 0: x - mu
     sigma = floor(sqrt(sum_j c^2 + E))                   E = max(1, round(D * epsilon * 4^scale(c)))
-    y     = round((c G + sigma H / 2) / sigma), halves up
+    y     = round((z G + sigma 2^e H / 2) / (sigma 2^e)), halves up
+            z = c and e = 0, or z = x - mu and e = s where c alone is too coarse (`norm_widths`)
             G = round(gain sqrt(D) 2^scale(y)),  H = round(bias 2^(scale(y) + 1))
 
 No table holds a function: the root is proven by sigma^2 <= V + E < (sigma + 1)^2.  Its precision
@@ -25,11 +26,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
-from zkdps.provers.sumcheck.operators.calibrated import fitting_scale, signed, width_of
+from zkdps.provers.sumcheck.operators.calibrated import width_of
 from zkdps.provers.sumcheck.operators.constants import integers_of
 from zkdps.provers.sumcheck.operators.interface import Reals, Role, letters_of
+from zkdps.provers.sumcheck.operators.norm_widths import common_scale, plan_norm, rounded_to
 from zkdps.provers.sumcheck.operators.quotient import divide
 from zkdps.provers.sumcheck.operators.spread import Spread, define_spread, prove_root
 from zkdps.provers.sumcheck.program import Width, Widths
@@ -38,14 +39,6 @@ from zkdps.provers.sumcheck.wires import Wire, whole
 
 if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder
-
-ROOT_BITS = 15
-"""Bits of sigma, at most: its remainders are looked up in one bit more."""
-ENOUGH_ROOT_BITS = 14
-"""Where the result's scale leaves fewer, it gives way, down to `LEAST_RESULT_BITS`."""
-LEAST_RESULT_BITS = 11
-SUM_BITS = 28
-"""Bits of the sum over a row of aligned summands, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,26 +91,42 @@ class Norm:
         return np.asarray(result if self.bias is None else result + self.bias)
 
     def measure(self, operands: Sequence[Reals]) -> dict[str, float]:
-        """Largest root of a row's sum of squares."""
+        """Largest root of a row's sum of squares; the reciprocal of an ordinary one."""
         deviations = self._deviation(self._centre(operands))
-        return {f"{self.name}.deviation": float(deviations.max(initial=0.0))}
+        ordinary = max(float(np.median(deviations)), 2.0**-20)
+        return {
+            f"{self.name}.deviation": float(deviations.max(initial=0.0)),
+            f"{self.name}.quiet": 1.0 / ordinary,
+        }
 
     def choose(self, maxima: Mapping[str, float], widths: Widths) -> dict[str, Width]:
-        """Scale of the deviations: as fine as the result's bounds leave room for."""
-        planned = widths(self.name)
-        bits = self._root_bits(planned)
-        wide = (planned.count - 1).bit_length()
-        while bits < ENOUGH_ROOT_BITS and wide > LEAST_RESULT_BITS:
-            wide -= 1
-            planned = signed(wide, planned.scale_bits - 1)
-            bits = self._root_bits(planned)
-        bits = max(bits, 1)
-        summands = self._summand_widths([width_of(wire, widths) for wire in self.reads])
-        finest = max(width.scale_bits for width in summands.values())
-        limit = (1 << bits) - 1
-        scale_bits = min(finest, fitting_scale(limit, maxima[f"{self.name}.deviation"]))
-        root = Width(scale_bits, 0, limit)
-        return {self.name: planned, f"{self.name}.deviation": root, **summands}
+        """Result, root and summands as `plan_norm` shares the room below p among them."""
+        depth = self.shape[-1]
+        reads = [width_of(wire, widths) for wire in self.reads]
+        finest = common_scale(reads, depth)
+        gain = 1.0 if self.gain is None else float(np.sqrt(np.square(self.gain).mean()))
+        plan = plan_norm(
+            widths(self.name),
+            finest,
+            depth,
+            reach=lambda scale_bits: self._reach(*self._integers(scale_bits)),
+            loudest=maxima[f"{self.name}.deviation"],
+            typical=1.0 / max(maxima[f"{self.name}.quiet"], 2.0**-20),
+            gain=max(gain, 2.0**-20),
+        )
+        numerator = plan.root.scale_bits + plan.extra
+        # Beyond the root's scale it is the summands' own, so they are rounded to it.
+        common = numerator if plan.extra else finest
+        chosen = {
+            f"{self.name}.summand{place}": rounded_to(width, common)
+            for place, width in enumerate(reads)
+        }
+        return {
+            self.name: plan.result,
+            f"{self.name}.deviation": plan.root,
+            f"{self.name}.numerator": Width(numerator, plan.root.low, plan.root.high << plan.extra),
+            **chosen,
+        }
 
     def define(self, builder: Builder) -> None:
         """The spread around the mean, its root, and one rounded division."""
@@ -132,21 +141,8 @@ class Norm:
             builder, self.name, axes, letters, operands, root.scale_bits, self.is_centred
         )
         sigma = prove_root(builder, self.name, axes, letters, spread, root, self._floor(root))
-        self._scale(builder, axes, letters, spread, sigma, root.high)
-
-    def _summand_widths(self, reads: Sequence[Width]) -> dict[str, Width]:
-        """The summands as they are added: the finest are rounded where alignment needs room."""
-        common = max(width.scale_bits for width in reads)
-        room = (1 << SUM_BITS) // self.shape[-1]
-        while sum(width.magnitude * 2.0 ** (common - width.scale_bits) for width in reads) > room:
-            common -= 1
-        chosen = {}
-        for place, width in enumerate(reads):
-            loss = width.scale_bits - common
-            bits = max(width.high.bit_length(), (-width.low - 1).bit_length()) + 1 - loss
-            coarse = signed(max(bits, 2), common)
-            chosen[f"{self.name}.summand{place}"] = width if loss <= 0 else coarse
-        return chosen
+        extra = builder.width(f"{self.name}.numerator").scale_bits - root.scale_bits
+        self._scale(builder, axes, letters, spread, sigma, root.high, extra)
 
     def _summand(
         self, builder: Builder, axes: Mapping[str, Axis], letters: str, place: int, wire: Wire
@@ -175,27 +171,32 @@ class Norm:
         spread: Spread,
         sigma: Operand,
         largest: int,
+        extra: int,
     ) -> None:
-        """y = (c G + sigma H / 2) / sigma."""
+        """y = (z G + sigma 2^e H / 2) / (sigma 2^e)."""
+        if extra not in (0, spread.shift):
+            raise builder.failed(f"{self.name}: the numerator has a scale that nothing has")
+        numerator, read = (
+            (spread.form, spread.read) if extra == 0 else (spread.fine, spread.read_fine)
+        )
         gains, shifts = self._integers(builder.width(self.name).scale_bits)
-        terms = [(1, (spread.form,))]
         if self.gain is None:
-            terms = [(int(gains[0]), (spread.form,))]
+            terms = [(int(gains[0]), (numerator,))]
         else:
             weight = builder.weight(f"{self.name}.gain", gains, 0)
             gain = builder.form(builder.operand(weight, axes, letters[-1]))
-            terms = [(1, (spread.form, gain))]
+            terms = [(1, (numerator, gain))]
         # Twice the numerator is an integer: H stands for half units.
         doubled = [(2 * coefficient, forms) for coefficient, forms in terms]
         if shifts is not None:
             weight = builder.weight(f"{self.name}.bias", shifts, 0)
             shift = builder.form(builder.operand(weight, axes, letters[-1]))
-            doubled.append((1, (builder.form(sigma), shift)))
+            doubled.append((1 << extra, (builder.form(sigma), shift)))
         reach = self._reach(gains, shifts)
 
         def compute(values: Integers) -> tuple[Int64s, Int64s]:
-            root = sigma.read(values)[..., None]
-            result = 2 * spread.read(values) * gains
+            root = sigma.read(values)[..., None] << extra
+            result = 2 * read(values) * gains
             return result if shifts is None else result + root * shifts, root
 
         divide(
@@ -205,9 +206,10 @@ class Norm:
             letters,
             doubled=doubled,
             denominator=sigma,
-            largest=largest,
-            # |c| <= sigma, since c^2 <= V.
-            magnitude=largest * reach,
+            multiple=1 << extra,
+            largest=largest << extra,
+            # |c| <= sigma, since c^2 <= V, and |z - 2^e c| <= 2^e / 2.
+            magnitude=(largest + (1 if extra else 0)) * reach << extra,
             compute=compute,
         )
 
@@ -241,11 +243,3 @@ class Norm:
     def _reach(self, gains: Int64s, shifts: Int64s | None) -> int:
         """Bound of |2 c G + sigma H| / sigma."""
         return int((2 * np.abs(gains) + (0 if shifts is None else np.abs(shifts))).max())
-
-    def _root_bits(self, planned: Width) -> int:
-        """Bits of sigma for which the division and the variance stay below p."""
-        reach = self._reach(*self._integers(planned.scale_bits))
-        room = P // (reach + 2 * planned.magnitude + 4)
-        unique = P // (2 * planned.count)
-        straight = math.isqrt(P - 1) - 256 * math.isqrt(self.shape[-1]) - 1024
-        return min(ROOT_BITS, max(min(room, unique, straight), 1).bit_length() - 1)

@@ -34,6 +34,7 @@ def divide(
     *,
     doubled: Terms,
     denominator: Operand,
+    multiple: int = 1,
     largest: int,
     magnitude: int,
     compute: Callable[[Integers], tuple[Int64s, Int64s]],
@@ -44,9 +45,10 @@ def divide(
         name: value to commit, labelled `letters` in the shape it is written in.
         doubled: twice the numerator, which has the scale of the denominator times the result's.
         denominator: committed; its labels are among those of `letters`.
-        largest: what the denominator is proven not to exceed.
+        multiple: den is that many times `denominator`.
+        largest: what den is proven not to exceed.
         magnitude: static bound of |2 * numerator|.
-        compute: twice the numerator, and the denominator, int64, which broadcast to the shape of
+        compute: twice the numerator, and den, int64, which broadcast to the shape of
             `letters`.
 
     Raises:
@@ -81,8 +83,8 @@ def divide(
         labels,
         [
             *doubled,
-            (-2, (builder.form(denominator), builder.form(result))),
-            (1, (builder.form(denominator, (-1, remainder), labels=labels),)),
+            (-2 * multiple, (builder.form(denominator), builder.form(result))),
+            (1, (builder.form((multiple, denominator), (-1, remainder), labels=labels),)),
         ],
     )
     builder.range_check(name)
@@ -90,7 +92,7 @@ def divide(
     builder.range_lookup(
         f"{rest}.below",
         labels,
-        (2, denominator),
+        (2 * multiple, denominator),
         (-1, remainder),
         constant=-1,
         low=0,

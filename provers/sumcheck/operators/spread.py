@@ -28,12 +28,17 @@ COARSE = Width(0, -256, 255)
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """c: as a form, and its coarse limb a."""
+    """c and x - mu, as forms, and the coarse limb a of c."""
 
     form: int
     coarse: Operand
     read: Callable[[Integers], Int64s]
     """The integers c, int64."""
+    shift: int
+    """s: c = floor((x - mu + 2^(s-1)) / 2^s)."""
+    fine: int
+    """The form x - mu."""
+    read_fine: Callable[[Integers], Int64s]
 
 
 def define_spread(
@@ -100,12 +105,13 @@ def define_spread(
         magnitude=max(abs(low), abs(high)) + (0 if mean is None else mean.magnitude),
         decomposed=(COARSE.magnitude + 1) * LIMB << shift,
     )
+    fine_form = builder.form(*around, labels=labels)
     if shift == 0:
         # b = c - 256 a is no column: its range is a look-up of that form.
         builder.range_lookup(
             fine_name, labels, *around, (-LIMB, coarse), low=-LIMB // 2, high=LIMB // 2 - 1
         )
-        return Spread(builder.form(*around, labels=labels), coarse, spread)
+        return Spread(fine_form, coarse, spread, shift, fine_form, offsets)
     builder.commit(
         fine_name,
         shape,
@@ -126,7 +132,8 @@ def define_spread(
         low=0,
         high=(1 << shift) - 1,
     )
-    return Spread(builder.form((LIMB, coarse), fine, labels=labels), coarse, spread)
+    form = builder.form((LIMB, coarse), fine, labels=labels)
+    return Spread(form, coarse, spread, shift, fine_form, offsets)
 
 
 def _define_mean(

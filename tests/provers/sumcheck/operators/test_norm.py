@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.provers.sumcheck.operators.calibrated_blocks import Case, case_of, holds, one_of
 from zkdps.core.errors import LayoutFailed, OutOfRange
 from zkdps.provers.sumcheck.field import P
+from zkdps.provers.sumcheck.operators.addition import Addition
 from zkdps.provers.sumcheck.operators.norm import Norm
 from zkdps.provers.sumcheck.operators.spread import coarse_limit, square_limit
 from zkdps.provers.sumcheck.operators.table import Table
@@ -59,15 +60,18 @@ def columns_of(case: Case, x: np.ndarray, *, is_centred: bool, gain_one: float) 
         bias = case["n.bias"].astype(object)
     else:
         gain, bias = np.array([round(gain_one)], dtype=object), np.array([0], dtype=object)
-    top = 2 * c * gain + sigma[:, None] * bias + sigma[:, None]
-    y = top // (2 * sigma[:, None])
+    extra = case.width("n.numerator").scale_bits - case.width("n.deviation").scale_bits
+    numerator = c if extra == 0 else x - mean[:, None]
+    root = sigma[:, None] << extra
+    top = 2 * numerator * gain + root * bias + root
+    y = top // (2 * root)
     columns = {
         "n_coarse": coarse,
         "n_coarse_sum": (coarse * coarse).sum(axis=1),
         "n_deviation": sigma,
         "n_deviation_remainder": square - sigma * sigma,
         "n": y,
-        "n_remainder": top - 2 * sigma[:, None] * y,
+        "n_remainder": top - 2 * root * y,
     }
     if is_centred:
         columns["n_mean"] = mean
@@ -96,6 +100,41 @@ def test_integers_and_closeness(
     if depth > 3:
         error = np.abs(case.real("n") - case.expected.reshape(-1)).max()
         assert error < 0.01 * max(1.0, np.abs(case.expected).max())
+
+
+def massive(depth: int = 64, seed: int = 6) -> np.ndarray:
+    """One row with an activation that dwarfs all other rows, as language models have."""
+    x = np.random.default_rng(seed).normal(size=(4, depth))
+    x[0, depth // 3] = 2000.0
+    return x
+
+
+def massive_case() -> Case:
+    x = massive()
+    operation = Norm("n", (whole("x", x.shape),), np.ones(64), np.zeros(64), EPSILON)
+    reader = Addition("r", ((1.0, whole("n", x.shape)),))
+    return case_of({"x": x}, operation, reader, scale_bits=6)
+
+
+def test_a_massive_activation_leaves_ordinary_rows_their_precision() -> None:
+    """The numerator is finer than the root; the remainders are wider."""
+    case = massive_case()
+    extra = case.width("n.numerator").scale_bits - case.width("n.deviation").scale_bits
+    assert extra > 0
+    x = case.inputs["x"].astype(object)
+    columns = columns_of(case, x, is_centred=True, gain_one=0.0)
+    for name, integers in columns.items():
+        own = {n.replace(".", "_"): n for n in case.built.positions}[name]
+        assert (case[own].reshape(-1) == integers.reshape(-1)).all(), name
+    assert holds(case)
+    error = np.abs(case.real("n") - case.expected.reshape(-1))
+    assert error.mean() < 0.01
+    root = columns["n_deviation"][:, None] << extra
+    for step in (1, -1):
+        found = case.forged(
+            n=columns["n"] + step, n_remainder=columns["n_remainder"] - step * 2 * root
+        )
+        assert any("n.remainder" in fault for fault in found)
 
 
 def test_a_residual_needs_no_value_of_its_own() -> None:
