@@ -166,3 +166,10 @@ def _frozen(index: Int64s) -> Int64s:
     result = index.view()
     result.setflags(write=False)
     return result
+
+
+def reads_all(index: Int64s, size: int) -> bool:
+    """Whether flat places, `NOTHING` aside, are all of `0..size-1`."""
+    seen = np.zeros(size, dtype=np.bool_)
+    seen[index[index >= 0]] = True
+    return bool(seen.all())

@@ -33,7 +33,7 @@ from zkdps.provers.sumcheck.lowering.values import (
 )
 from zkdps.provers.sumcheck.operators.maximum import Maximum
 from zkdps.provers.sumcheck.operators.product import Product
-from zkdps.provers.sumcheck.wires import concatenate, whole
+from zkdps.provers.sumcheck.wires import concatenate, reads_all, whole
 
 
 def add(node: Node, block: Block) -> Value:
@@ -78,7 +78,7 @@ def _added(
 
 def biased(value: Projection, constant: Float64s, sign: float = 1.0) -> Projection | None:
     """A product with a constant added, if that is the same for all rows of the product."""
-    if len(np.unique(value.arrange)) != int(np.prod(value.product_shape)):
+    if not reads_all(value.arrange, int(np.prod(value.product_shape))):
         return None
     laid = np.empty(int(np.prod(value.product_shape)))
     laid[value.arrange.reshape(-1)] = constant.reshape(-1)
@@ -101,9 +101,9 @@ def multiply(node: Node, block: Block) -> Value:
     found = norms.multiplied(operands) or curve(node, block)
     if found is not None:
         return found
-    wires = [block.wire(tensor, node).broadcast_to(shape) for tensor in node.inputs]
+    first, second = (block.wire(tensor, node).broadcast_to(shape) for tensor in node.inputs)
     name = block.fresh(node.outputs[0])
-    block.add(Product(name, *wires))
+    block.add(Product(name, first, second))
     return plain(whole(name, shape))
 
 
@@ -270,12 +270,12 @@ def broadcast(value: Sum, shape: tuple[int, ...]) -> Sum:
     terms = tuple(
         Term(
             term.wire.broadcast_to(shape),
-            term.factor if np.isscalar(term.factor) else np.broadcast_to(term.factor, shape),
+            term.factor if isinstance(term.factor, float) else np.broadcast_to(term.factor, shape),
         )
         for term in value.terms
     )
     held = value.constant
-    constant = held if np.isscalar(held) else np.broadcast_to(np.asarray(held), shape)
+    constant = held if isinstance(held, float) else np.broadcast_to(np.asarray(held), shape)
     return Sum(shape, terms, constant)
 
 
@@ -290,7 +290,7 @@ def plus(left: Sum, right: Sum) -> Sum:
         else:
             terms.append(term)
     constant = left.constant + right.constant
-    if not np.isscalar(constant) and not np.any(constant):
+    if not isinstance(constant, float) and not np.any(constant):
         constant = 0.0
     return Sum(left.shape, tuple(terms), constant)
 

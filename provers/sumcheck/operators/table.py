@@ -24,7 +24,7 @@ from zkdps.provers.sumcheck.operators.maximum import labels_of
 from zkdps.provers.sumcheck.program import Width, Widths
 from zkdps.provers.sumcheck.system import Bound, Int64s
 from zkdps.provers.sumcheck.tables import function_rows
-from zkdps.provers.sumcheck.wires import Wire, whole
+from zkdps.provers.sumcheck.wires import Wire, reads_all, whole
 
 if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder
@@ -135,7 +135,7 @@ class Table:
             return
         (part,) = self.operand.parts
         read = builder.width(part.value)
-        complete = len(np.unique(part.index[part.index >= 0])) == _size(builder, part.value)
+        complete = reads_all(part.index, _size(builder, part.value))
         if complete and read.scale_bits == planned.scale_bits:
             kept = [request for request in builder.ranges if request.name != part.value]
             builder.ranges[:] = kept
