@@ -12,7 +12,6 @@ Points are most-significant bit first: the first coordinate chooses between the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,39 +30,10 @@ Vec = tuple[U32, ...]
 """D contiguous arrays of equal length, uint32; what the words mean is the module's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A vector that is `before` at indices under `where` and `after` from there on."""
-
-    before: Element
-    after: Element
-    where: int
-
-
-@dataclass(frozen=True, slots=True)
 class FractionLayer:
-    """One tree layer in the middle of its sumcheck; made and read by a kernel module only.
+    """One tree layer in the middle of its sum-check; each kernel module has its own kind."""
 
-    The four vectors are truncated: they hold min(n, size) entries, and beyond them p is 0 and
-    q is 1.  `p0` may hold p0 + lambda q0 instead (the module's choice).
-
-    Args:
-        p0: numerators of the first half, or a step where all leaves have numerator 1.
-        p1: numerators of the second half, likewise.
-        q0: denominators of the first half.
-        q1: denominators of the second half.
-        size: entries of each half, truncated ones included: 2^(variables left).
-        point: coordinates of the variables left, the next one first.
-        batch: lambda.
-    """
-
-    p0: Vec | Step
-    p1: Vec | Step
-    q0: Vec
-    q1: Vec
-    size: int
-    point: tuple[Element, ...]
-    batch: Element
+    __slots__ = ()
 
 
 class Kernels(Protocol):

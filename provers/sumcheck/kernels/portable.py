@@ -22,7 +22,6 @@ from zkdps.provers.sumcheck.kernels.interface import (
     U32,
     FractionLayer,
     Integers,
-    Step,
     Vec,
 )
 from zkdps.provers.sumcheck.kernels.portable_arithmetic import (
@@ -48,6 +47,15 @@ def _narrow(wide: U64) -> Vec:
 
 def _bind(low: U64, high: U64, c: Element) -> Vec:
     return _narrow((low + multiply(subtract(high, low), column(c))) % PRIME)
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedLayer(FractionLayer):
+    """A layer with its tails written out: p0, p1, q0, q1, the variables left, and lambda."""
+
+    halves: tuple[Vec, ...]
+    point: tuple[Element, ...]
+    batch: Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,37 +195,36 @@ class PortableKernels:
     def fraction_start(
         self, p: Vec | None, q: Vec, half: int, point: Sequence[Element], batch: Element
     ) -> FractionLayer:
-        vectors = [_narrow(vector) for vector in self._padded(p, q, half)]
-        p0, p1, q0, q1 = vectors
-        return FractionLayer(p0, p1, q0, q1, half, tuple(point), batch)
+        halves = tuple(_narrow(vector) for vector in self._padded(p, q, half))
+        return PaddedLayer(halves, tuple(point), batch)
 
-    def _folded(self, layer: FractionLayer, challenge: Element | None) -> FractionLayer:
+    def _folded(self, layer: FractionLayer, challenge: Element | None) -> PaddedLayer:
+        if not isinstance(layer, PaddedLayer):
+            raise TypeError("a layer of another kernel module")
         if challenge is None:
             return layer
-        p0, p1, q0, q1 = (self.fold(_held(v), challenge) for v in _vectors(layer))
-        return replace(layer, p0=p0, p1=p1, q0=q0, q1=q1, size=layer.size // 2)
+        return replace(layer, halves=tuple(self.fold(v, challenge) for v in layer.halves))
 
     def fraction_round(
         self, layer: FractionLayer, challenge: Element | None
     ) -> tuple[FractionLayer, Element, Element]:
-        layer = self._folded(layer, challenge)
-        half = layer.size // 2
-        after = layer.point[1:]
+        now = self._folded(layer, challenge)
+        half = len(now.halves[0][0]) // 2
+        after = now.point[1:]
         weights = _wide(self.eq_table(after))
-        low = [_wide(_held(v))[:, :half] for v in _vectors(layer)]
-        high = [_wide(_held(v))[:, half:] for v in _vectors(layer)]
-        steps = [subtract(h, a) for h, a in zip(high, low, strict=True)]
+        low = [_wide(v)[:, :half] for v in now.halves]
+        steps = [subtract(_wide(v)[:, half:], a) for v, a in zip(now.halves, low, strict=True)]
         sums = []
         for p0, p1, q0, q1 in (low, steps):
-            batched = (multiply(q0, column(layer.batch)) + p0) % PRIME
+            batched = (multiply(q0, column(now.batch)) + p0) % PRIME
             value = (multiply(batched, q1) + multiply(p1, q0)) % PRIME
             sums.append(summed(multiply(weights, value)))
-        return replace(layer, point=after), sums[0], sums[1]
+        return replace(now, point=after), sums[0], sums[1]
 
     def fraction_end(
         self, layer: FractionLayer, challenge: Element | None
     ) -> tuple[Element, Element, Element, Element]:
-        ends = [self.to_elements(_held(v))[0] for v in _vectors(self._folded(layer, challenge))]
+        ends = [self.to_elements(v)[0] for v in self._folded(layer, challenge).halves]
         return ends[0], ends[1], ends[2], ends[3]
 
     def encode(self, matrix: I32, lg_n: int) -> U32:
@@ -246,13 +253,3 @@ class PortableKernels:
             if int.from_bytes(trial.digest()[:4], "little") & mask == 0:
                 return nonce
         raise AssertionError  # count() does not end
-
-
-def _vectors(layer: FractionLayer) -> tuple[Vec | Step, ...]:
-    return layer.p0, layer.p1, layer.q0, layer.q1
-
-
-def _held(vector: Vec | Step) -> Vec:
-    if isinstance(vector, Step):
-        raise TypeError("a layer of another kernel module")
-    return vector

@@ -213,6 +213,16 @@ def mul(a: Any, b: Any) -> Any:
         )
 
 
+@primitive
+def scale_base(a: Any, x: Any) -> Any:
+    """x a / R for a base word x."""
+    low = (mul_words(a[0], x), mul_words(a[1], x), mul_words(a[2], x), mul_words(a[3], x))
+    if len(a) == 4:
+        return low
+    else:
+        return (low[0], low[1], low[2], low[3], mul_words(a[4], x))
+
+
 # --- sums: tuples of D signed 64-bit words -----------------------------------------------------
 
 

@@ -16,9 +16,15 @@ from zkdps.provers.sumcheck.kernels.compiled.arithmetic import (
     settle,
     sub,
 )
-from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop
-from zkdps.provers.sumcheck.kernels.compiled.sums import CHUNK
-from zkdps.provers.sumcheck.kernels.compiled.vectors import add_into, mul_into
+from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop, primitive
+from zkdps.provers.sumcheck.kernels.compiled.vectors import (
+    add_into,
+    fold_into,
+    mul_into,
+)
+
+CHUNK = 512
+"""Entries worked on at a time: a few vectors of them stay in the nearest caches."""
 
 
 @kernel("VVVVVVV")
@@ -68,6 +74,27 @@ def _leading_terms(
     return total
 
 
+@loop
+def _round_part(
+    s0: Any,
+    p1: Any,
+    q0: Any,
+    q1: Any,
+    t0: Any,
+    r1: Any,
+    u0: Any,
+    u1: Any,
+    eq: Any,
+    weight: Any,
+    sums: Any,
+) -> None:
+    """The two sums of a round over entries that share a row of the eq table."""
+    h = settle(_constant_terms(s0, p1, q0, q1, eq))
+    put_sum(sums, 0, mul_late(weight, h))
+    h = settle(_leading_terms(s0, p1, q0, q1, t0, r1, u0, u1, eq))
+    put_sum(sums, len(s0), mul_late(weight, h))
+
+
 @kernel("VVVVVVVVVVIS")
 def fraction_round(
     s0: Any,
@@ -88,32 +115,75 @@ def fraction_round(
     s0, p1, q0, q1 lie in the lower half, t0, r1, u0, u1 in the upper one; s0 and t0 hold
     p0 + lambda q0.  The eq table is eq_high (x) eq_low.  sums[0..] is h(0), sums[D..] h(inf).
     """
-    limbs, period, n = len(s0), len(eq_low[0]), len(s0[0])
+    period, n = len(eq_low[0]), len(s0[0])
     at = 0
     while at < n:
         row, skip = divmod(first + at, period)
         stop = min(n, at + period - skip)
-        a, b = part(s0, at, stop), part(p1, at, stop)
-        c, d = part(q0, at, stop), part(q1, at, stop)
-        eq = part(eq_low, skip, skip + stop - at)
-        weight = load(eq_high, row)
-        h = settle(_constant_terms(a, b, c, d, eq))
-        put_sum(sums, 0, mul_late(weight, h))
-        h = settle(
-            _leading_terms(
-                a,
-                b,
-                c,
-                d,
-                part(t0, at, stop),
-                part(r1, at, stop),
-                part(u0, at, stop),
-                part(u1, at, stop),
-                eq,
-            )
+        _round_part(
+            part(s0, at, stop),
+            part(p1, at, stop),
+            part(q0, at, stop),
+            part(q1, at, stop),
+            part(t0, at, stop),
+            part(r1, at, stop),
+            part(u0, at, stop),
+            part(u1, at, stop),
+            part(eq_low, skip, skip + stop - at),
+            load(eq_high, row),
+            sums,
         )
-        put_sum(sums, limbs, mul_late(weight, h))
         at = stop
+
+
+@primitive
+def _fold_part(a: Any, low: Any, high: Any, width: Any, c: Any, out: Any) -> None:
+    """out[low ..] = a[low ..] + c (a[high ..] - a[low ..]), `width` entries."""
+    target = part(out, low, low + width)
+    fold_into(part(a, low, low + width), part(a, high, high + width), c, target)
+
+
+@kernel("VVVVEVVVVVVS")
+def fraction_bind(
+    s0: Any,
+    p1: Any,
+    q0: Any,
+    q1: Any,
+    c: Any,
+    eq_low: Any,
+    eq_high: Any,
+    s: Any,
+    p: Any,
+    q: Any,
+    r: Any,
+    sums: Any,
+) -> None:
+    """Folds a layer by c into s, p, q, r, and sums its next round while they are in the cache."""
+    half = len(s[0])
+    quarter, period = half // 2, len(eq_low[0])
+    width = min(period, CHUNK)
+    for at in range(0, quarter, width):
+        for low in (at, quarter + at):
+            high = half + low
+            _fold_part(s0, low, high, width, c, s)
+            _fold_part(p1, low, high, width, c, p)
+            _fold_part(q0, low, high, width, c, q)
+            _fold_part(q1, low, high, width, c, r)
+        row, skip = divmod(at, period)
+        ahead = quarter + at
+        _round_part(
+            part(s, at, at + width),
+            part(p, at, at + width),
+            part(q, at, at + width),
+            part(r, at, at + width),
+            part(s, ahead, ahead + width),
+            part(p, ahead, ahead + width),
+            part(q, ahead, ahead + width),
+            part(r, ahead, ahead + width),
+            part(eq_low, skip, skip + width),
+            load(eq_high, row),
+            sums,
+        )
 
 
 @loop

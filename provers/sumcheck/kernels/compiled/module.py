@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -33,6 +33,7 @@ from zkdps.provers.sumcheck.kernels.compiled.storage import (
     full,
     no_sums,
     part,
+    vector_of,
     words_of,
 )
 from zkdps.provers.sumcheck.kernels.interface import (
@@ -46,6 +47,7 @@ from zkdps.provers.sumcheck.kernels.interface import (
 )
 from zkdps.provers.sumcheck.kernels.portable_arithmetic import powers_of
 
+_ROUNDS = (sums.round1, sums.round2, sums.round3, sums.round4)
 _NONCES = 1 << 14
 """Nonces tried between two looks at Python's signals."""
 
@@ -60,6 +62,12 @@ def _narrow(values: Integers) -> I32:
     if values.dtype == np.int32:
         return _flat(values)
     return (values.astype(np.int64) % P).astype(np.int32)
+
+
+def _own(layer: FractionLayer) -> layers.Layer:
+    if not isinstance(layer, layers.Layer):
+        raise TypeError("a layer of another kernel module")
+    return layer
 
 
 @lru_cache(maxsize=8)
@@ -107,8 +115,7 @@ class CompiledKernels:
         return out
 
     def from_elements(self, elements: Sequence[Element]) -> Vec:
-        table = np.array(elements, np.uint32).reshape(len(elements), self.degree)
-        return self._rescaled(np.ascontiguousarray(table.T), R_SQUARED)
+        return vector_of(elements, self.degree)
 
     def to_elements(self, vec: Vec) -> list[Element]:
         return list(zip(*(limb.tolist() for limb in self._rescaled(vec, 1)), strict=True))
@@ -130,7 +137,10 @@ class CompiledKernels:
         return out
 
     def eq_table(self, point: Sequence[Element]) -> Vec:
-        return layers.eq_vector(point, self.degree)
+        out = empty(self.degree, 1 << len(point))
+        one = words_of(field.one(self.degree))
+        vectors.eq_table(vector_of(point, self.degree), one, out)
+        return out
 
     def outer(self, a: Vec, b: Vec) -> Vec:
         out = empty(self.degree, len(a[0]) * len(b[0]))
@@ -194,14 +204,13 @@ class CompiledKernels:
 
     def product_round(self, factors: Sequence[Vec], degree: int) -> list[Element]:
         found = no_sums(degree * self.degree)
-        four = [*factors, *[factors[0]] * (4 - len(factors))]
-        scratch = empty(self.degree, sums.SCRATCH)
-        sums.product_round(*four, len(factors), degree, scratch, found)
+        points = np.array([(x << 32) % P for x in (0, *range(2, degree + 1))], np.uint32)
+        _ROUNDS[len(factors) - 1](*factors, points, found)
         return [element_of(row) for row in found.reshape(degree, self.degree)]
 
     def pair_round(self, a: Vec, b: Vec) -> tuple[Element, Element]:
         found = no_sums(2 * self.degree)
-        sums.pair_round(a, b, empty(self.degree, sums.SCRATCH), found)
+        sums.pair_round(a, b, found)
         return element_of(found[: self.degree]), element_of(found[self.degree :])
 
     def fingerprints(
@@ -227,7 +236,7 @@ class CompiledKernels:
             fractions.reciprocal_sums(q0, q1, *targets)
         else:
             p0, p1 = part(p, 0, both), part(p, half, held)
-            scratch = empty(self.degree, sums.SCRATCH)
+            scratch = empty(self.degree, 2 * fractions.CHUNK)
             fractions.fraction_sums(p0, p1, q0, q1, scratch, *targets)
         # (p, q) + (0, 1) = (p, q).
         ones = full(field.one(self.degree), kept - both) if p is None else part(p, both, kept)
@@ -244,15 +253,13 @@ class CompiledKernels:
     def fraction_round(
         self, layer: FractionLayer, challenge: Element | None
     ) -> tuple[FractionLayer, Element, Element]:
-        if challenge is not None:
-            layer = layers.fold(layer, challenge)
-        constant, leading = layers.round_sums(layer)
-        return replace(layer, point=layer.point[1:]), constant, leading
+        return layers.next_round(_own(layer), challenge)
 
     def fraction_end(
         self, layer: FractionLayer, challenge: Element | None
     ) -> tuple[Element, Element, Element, Element]:
-        return layers.ends(layer if challenge is None else layers.fold(layer, challenge))
+        own = _own(layer)
+        return layers.ends(own if challenge is None else layers.fold(own, challenge))
 
     def encode(self, matrix: I32, lg_n: int) -> U32:
         rows, columns = matrix.shape

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
 from zkdps.provers.sumcheck.field import Element, P
-from zkdps.provers.sumcheck.kernels.interface import I64, Vec
+from zkdps.provers.sumcheck.kernels.interface import I64, U32, Vec
 
 R_SQUARED = pow(2, 64, P)
 """Brings a canonical word into Montgomery form, by one Montgomery product."""
@@ -40,14 +40,21 @@ def words_of(value: Element) -> tuple[np.uint32, ...]:
     return tuple([np.uint32((limb << 32) % P) for limb in value])
 
 
+def vector_of(elements: Sequence[Element], degree: int) -> Vec:
+    """The elements in Montgomery form."""
+    table = np.array(elements, np.uint64).reshape(len(elements), degree)
+    words = ((table << np.uint64(32)) % np.uint64(P)).astype(np.uint32)
+    return tuple(np.ascontiguousarray(words.T))
+
+
 def no_sums(count: int) -> I64:
     """Zeroed accumulators."""
     return np.zeros(count, np.int64)
 
 
-def element_of(sums: Iterable[np.int64]) -> Element:
+def element_of(sums: I64 | U32) -> Element:
     """An element from D sums of Montgomery words."""
-    return tuple([int(s) * _R_INVERSE % P for s in sums])
+    return tuple([s * _R_INVERSE % P for s in sums.tolist()])
 
 
 def part(vec: Vec, start: int, stop: int) -> Vec:

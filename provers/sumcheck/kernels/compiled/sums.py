@@ -1,7 +1,8 @@
 """Kernels that end in sums: inner products and the rounds of product sum-checks.
 
 Sums are signed 64-bit words; Python reduces them.  A late-reduced term lies within -p..2p, so
-2^31 of them fit.
+2^31 of them fit.  Every loop here only reads: a loop that stores into one of many arrays must
+first prove that none overlap, and beyond a few arrays the compiler gives up on vectors.
 """
 
 from __future__ import annotations
@@ -9,26 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from zkdps.provers.sumcheck.kernels.compiled.arithmetic import (
+    add,
     load,
+    mul,
     mul_late,
     no_sum,
     part,
     plus,
     put_sum,
+    scale_base,
+    sub,
 )
 from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop, primitive
-from zkdps.provers.sumcheck.kernels.compiled.vectors import add_into, mul_into, sub_into
 
-CHUNK = 512
-"""Entries worked on at a time: a few vectors of them stay in the first-level cache."""
-SCRATCH = 14 * CHUNK
-"""Entries of scratch that `product_round` and `pair_round` need."""
-
-
-@primitive
-def _slot(scratch: Any, k: Any, width: Any) -> Any:
-    """The first entries of the k-th chunk of scratch."""
-    return part(scratch, k * CHUNK, k * CHUNK + width)
+CHUNK = 1024
+"""Pairs that a round works on at a time: its factors then stay in the second-level cache."""
 
 
 @loop
@@ -49,6 +45,23 @@ def dot_of(a: Any, b: Any) -> Any:
     return s
 
 
+@loop
+def _dot3(a: Any, b: Any, c: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        s = plus(s, mul_late(mul(load(a, i), load(b, i)), load(c, i)))
+    return s
+
+
+@loop
+def _dot4(a: Any, b: Any, c: Any, d: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        left, right = mul(load(a, i), load(b, i)), mul(load(c, i), load(d, i))
+        s = plus(s, mul_late(left, right))
+    return s
+
+
 @kernel("VS")
 def total(a: Any, sums: Any) -> None:
     """sums += sum_i a_i."""
@@ -61,100 +74,114 @@ def dot(a: Any, b: Any, sums: Any) -> None:
     put_sum(sums, 0, dot_of(a, b))
 
 
-@loop
-def _product(a: Any, b: Any, c: Any, d: Any, count: Any, x: Any, y: Any) -> Any:
-    """The sum of the product of the first `count` factors; x and y are scratch."""
-    if count == 1:
-        return sum_of(a)
-    if count == 2:
-        return dot_of(a, b)
-    mul_into(a, b, x)
-    if count == 3:
-        return dot_of(x, c)
-    mul_into(c, d, y)
-    return dot_of(x, y)
-
-
-@kernel("VVVVIIVS")
-def product_round(
-    a: Any, b: Any, c: Any, d: Any, count: Any, degree: Any, scratch: Any, sums: Any
-) -> None:
-    """sums[k D ..] += sum_i prod_f (f[i] + X (f[i + n/2] - f[i])), X = 0, 2, 3, .., degree.
-
-    Only the first `count` of the four factors are read.  A chunk's values and steps
-    are kept in scratch; each further X adds the steps once.  Nothing is added in place: an
-    output that may be an input keeps the compiler from using vectors.
-    """
-    half = len(a[0]) // 2
-    limbs = len(a)
-    for start in range(0, half, CHUNK):
-        width = min(CHUNK, half - start)
-        x, y = _slot(scratch, 12, width), _slot(scratch, 13, width)
-        a0, b0 = part(a, start, start + width), part(b, start, start + width)
-        c0, d0 = part(c, start, start + width), part(d, start, start + width)
-        put_sum(sums, 0, _product(a0, b0, c0, d0, count, x, y))
-        if degree < 2:
-            continue
-        ahead = half + start
-        for f in range(count):
-            low, high = a0, part(a, ahead, ahead + width)
-            if f == 1:
-                low, high = b0, part(b, ahead, ahead + width)
-            elif f == 2:
-                low, high = c0, part(c, ahead, ahead + width)
-            elif f == 3:
-                low, high = d0, part(d, ahead, ahead + width)
-            step = _slot(scratch, f, width)
-            sub_into(high, low, step)
-            add_into(high, step, _slot(scratch, 4 + f, width))
-        now, then = 4, 8
-        for k in range(1, degree):
-            if k > 1:
-                for f in range(count):
-                    step = _slot(scratch, f, width)
-                    add_into(_slot(scratch, now + f, width), step, _slot(scratch, then + f, width))
-                now, then = then, now
-            s = _product(
-                _slot(scratch, now, width),
-                _slot(scratch, now + 1, width),
-                _slot(scratch, now + 2, width),
-                _slot(scratch, now + 3, width),
-                count,
-                x,
-                y,
-            )
-            put_sum(sums, k * limbs, s)
-
-
-@loop
-def _split_words(words: Any, even: Any, odd: Any) -> None:
-    for i in range(len(even)):
-        even[i] = words[2 * i]
-        odd[i] = words[2 * i + 1]
+# --- rounds: values at X of pairs (low, high) are low + X (high - low) ---------------------------
 
 
 @primitive
-def _split(a: Any, even: Any, odd: Any) -> None:
-    """even[i] = a[2i], odd[i] = a[2i+1]."""
-    _split_words(a[0], even[0], odd[0])
-    _split_words(a[1], even[1], odd[1])
-    _split_words(a[2], even[2], odd[2])
-    _split_words(a[3], even[3], odd[3])
-    if len(a) == 5:
-        _split_words(a[4], even[4], odd[4])
+def _at(low: Any, high: Any, i: Any, x: Any) -> Any:
+    """Entry i at X; x is X in Montgomery form."""
+    start = load(low, i)
+    return add(start, scale_base(sub(load(high, i), start), x))
 
 
-@kernel("VVVS")
-def pair_round(a: Any, b: Any, scratch: Any, sums: Any) -> None:
-    """sums[0..] += sum_i a[2i] b[2i]; sums[D..] += the same of the differences to 2i + 1."""
+@loop
+def _dot1_at(a: Any, b: Any, x: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        s = plus(s, _at(a, b, i, x))
+    return s
+
+
+@loop
+def _dot2_at(a: Any, b: Any, c: Any, d: Any, x: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        s = plus(s, mul_late(_at(a, b, i, x), _at(c, d, i, x)))
+    return s
+
+
+@loop
+def _dot3_at(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, x: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        left = mul(_at(a, b, i, x), _at(c, d, i, x))
+        s = plus(s, mul_late(left, _at(e, f, i, x)))
+    return s
+
+
+@loop
+def _dot4_at(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, x: Any) -> Any:
+    s = no_sum(a)
+    for i in range(len(a[0])):
+        left = mul(_at(a, b, i, x), _at(c, d, i, x))
+        right = mul(_at(e, f, i, x), _at(g, h, i, x))
+        s = plus(s, mul_late(left, right))
+    return s
+
+
+@kernel("VRS")
+def round1(a: Any, points: Any, sums: Any) -> None:
+    """One factor: sums[k D ..] += sum_i a[i] + X (a[i + n/2] - a[i]), X = 0, then points[k].
+
+    points[0] stands for 0; the others are in Montgomery form.
+    """
     half = len(a[0]) // 2
-    for start in range(0, half, CHUNK):
-        width = min(CHUNK, half - start)
-        a0, a1, a2 = _slot(scratch, 0, width), _slot(scratch, 1, width), _slot(scratch, 2, width)
-        b0, b1, b2 = _slot(scratch, 3, width), _slot(scratch, 4, width), _slot(scratch, 5, width)
-        _split(part(a, 2 * start, 2 * (start + width)), a0, a1)
-        _split(part(b, 2 * start, 2 * (start + width)), b0, b1)
-        sub_into(a1, a0, a2)
-        sub_into(b1, b0, b2)
+    a0, a1 = part(a, 0, half), part(a, half, 2 * half)
+    put_sum(sums, 0, sum_of(a0))
+    for k in range(1, len(points)):
+        put_sum(sums, k * len(a), _dot1_at(a0, a1, points[k]))
+
+
+@kernel("VVRS")
+def round2(a: Any, b: Any, points: Any, sums: Any) -> None:
+    """Two factors."""
+    half = len(a[0]) // 2
+    for at in range(0, half, CHUNK):
+        stop = min(half, at + CHUNK)
+        a0, a1 = part(a, at, stop), part(a, half + at, half + stop)
+        b0, b1 = part(b, at, stop), part(b, half + at, half + stop)
         put_sum(sums, 0, dot_of(a0, b0))
-        put_sum(sums, len(a), dot_of(a2, b2))
+        for k in range(1, len(points)):
+            put_sum(sums, k * len(a), _dot2_at(a0, a1, b0, b1, points[k]))
+
+
+@kernel("VVVRS")
+def round3(a: Any, b: Any, c: Any, points: Any, sums: Any) -> None:
+    """Three factors."""
+    half = len(a[0]) // 2
+    for at in range(0, half, CHUNK):
+        stop = min(half, at + CHUNK)
+        a0, a1 = part(a, at, stop), part(a, half + at, half + stop)
+        b0, b1 = part(b, at, stop), part(b, half + at, half + stop)
+        c0, c1 = part(c, at, stop), part(c, half + at, half + stop)
+        put_sum(sums, 0, _dot3(a0, b0, c0))
+        for k in range(1, len(points)):
+            put_sum(sums, k * len(a), _dot3_at(a0, a1, b0, b1, c0, c1, points[k]))
+
+
+@kernel("VVVVRS")
+def round4(a: Any, b: Any, c: Any, d: Any, points: Any, sums: Any) -> None:
+    """Four factors."""
+    half = len(a[0]) // 2
+    for at in range(0, half, CHUNK):
+        stop = min(half, at + CHUNK)
+        a0, a1 = part(a, at, stop), part(a, half + at, half + stop)
+        b0, b1 = part(b, at, stop), part(b, half + at, half + stop)
+        c0, c1 = part(c, at, stop), part(c, half + at, half + stop)
+        d0, d1 = part(d, at, stop), part(d, half + at, half + stop)
+        put_sum(sums, 0, _dot4(a0, b0, c0, d0))
+        for k in range(1, len(points)):
+            put_sum(sums, k * len(a), _dot4_at(a0, a1, b0, b1, c0, c1, d0, d1, points[k]))
+
+
+@kernel("VVS")
+def pair_round(a: Any, b: Any, sums: Any) -> None:
+    """sums[0..] += sum_i a[2i] b[2i]; sums[D..] += the same of the differences to 2i + 1."""
+    s, t = no_sum(a), no_sum(a)
+    for i in range(len(a[0]) // 2):
+        x, y = load(a, 2 * i), load(b, 2 * i)
+        s = plus(s, mul_late(x, y))
+        steps = sub(load(a, 2 * i + 1), x), sub(load(b, 2 * i + 1), y)
+        t = plus(t, mul_late(steps[0], steps[1]))
+    put_sum(sums, 0, s)
+    put_sum(sums, len(a), t)

@@ -120,6 +120,19 @@ def eq_table(point: Any, one: Any, out: Any) -> None:
         _eq_double(part(out, 0, size), z, part(out, size, 2 * size))
 
 
+@kernel("VEV")
+def eq_suffixes(point: Any, one: Any, out: Any) -> None:
+    """The eq table of the last k coordinates at out[2^k ..], for every k."""
+    store(out, 1, one)
+    for k in range(len(point[0])):
+        size = 1 << k
+        z = load(point, len(point[0]) - 1 - k)
+        low, high = part(out, 2 * size, 3 * size), part(out, 3 * size, 4 * size)
+        table = part(out, size, 2 * size)
+        scale_into(table, z, high)
+        sub_into(table, high, low)
+
+
 @kernel("VVV")
 def outer(a: Any, b: Any, out: Any) -> None:
     """out[i m + j] = a[i] b[j], m = len(b)."""
