@@ -7,6 +7,7 @@ Source: docs/sumcheck.md, section 5.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from zkdps.provers.sumcheck.commit import (
 )
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.functionals import places_of
+from zkdps.provers.sumcheck.integers import Tensors
 from zkdps.provers.sumcheck.kernels.interface import Kernels
 from zkdps.provers.sumcheck.layout import Layout, layout_of
 from zkdps.provers.sumcheck.leaves import prove_or_check_lookups
@@ -43,7 +45,7 @@ PROTOCOL = b"zkdps-sumcheck-1"
 class Witness:
     """The prover's data."""
 
-    values: Values
+    values: Tensors
     """Integers of all tensors."""
     committed: Mapping[int, Committed]
     """By position of the commitment in slot order."""
@@ -140,13 +142,8 @@ def _run(
         elif commitment.holder is Holder.BOUNDARY:
             roots.append(by_tensor[commitment.tensors[0]])
         else:
-            roots.append(
-                channel.message(
-                    "aux",
-                    DIGEST_BYTES,
-                    lambda number=number: root_of(_held(witness).committed[number].tree),
-                )
-            )
+            compute = functools.partial(_root_of_aux, witness, number)
+            roots.append(channel.message("aux", DIGEST_BYTES, compute))
     axes = Axes(kernels, public)
     values = None if witness is None else witness.values
     claims = prove_or_check_lookups(channel, system, axes, values)
@@ -170,6 +167,10 @@ def _held(witness: Witness | None) -> Witness:
     if witness is None:
         raise ValueError("only a prover computes messages")
     return witness
+
+
+def _root_of_aux(witness: Witness | None, number: int) -> bytes:
+    return root_of(_held(witness).committed[number].tree)
 
 
 def _boundary_roots(

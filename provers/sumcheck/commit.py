@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zkdps.provers.sumcheck.kernels.interface import I32, Kernels
+from zkdps.provers.sumcheck.integers import Tensors
+from zkdps.provers.sumcheck.kernels.interface import I32, Integers, Kernels
 from zkdps.provers.sumcheck.layout import Commitment, commitment_of, layout_of
 from zkdps.provers.sumcheck.merkle import Codeword, Digests, root_of
 from zkdps.provers.sumcheck.opening import Committed
-from zkdps.provers.sumcheck.system import Holder, Int64s, System, Values
+from zkdps.provers.sumcheck.system import Holder, System
 
 CODEWORD_FILE = "weights-codeword.npy"
 TREE_FILE = "weights-tree.npy"
@@ -22,7 +23,7 @@ Codes = tuple[Codeword, Digests]
 """A transposed codeword and the Merkle tree over its columns."""
 
 
-def flatten(system: System, commitment: Commitment, values: Values) -> I32:
+def flatten(system: System, commitment: Commitment, values: Tensors) -> I32:
     """The commitment's integers, piece after piece, zeros up to whole rows."""
     flat = np.zeros(commitment.rows << system.columns_log, np.int32)
     for piece in commitment.pieces:
@@ -43,14 +44,14 @@ def commit(system: System, kernels: Kernels, integers: I32) -> Committed:
     return Committed(integers, codeword, kernels.merkle_heap(codeword, system.columns_log))
 
 
-def commit_boundary(system: System, position: int, integers: Int64s, kernels: Kernels) -> bytes:
+def commit_boundary(system: System, position: int, integers: Integers, kernels: Kernels) -> bytes:
     """The root of a boundary tensor."""
     commitment = commitment_of(system, Holder.BOUNDARY, (position,))
     flat = flatten(system, commitment, {position: integers})
     return root_of(commit(system, kernels, flat).tree)
 
 
-def commit_weights(system: System, values: Values, folder: Path, kernels: Kernels) -> bytes:
+def commit_weights(system: System, values: Tensors, folder: Path, kernels: Kernels) -> bytes:
     """Commit to the weights and keep codeword and tree in `folder`; the root, empty of none."""
     for commitment in layout_of(system).commitments:
         if commitment.holder is Holder.WEIGHTS:

@@ -15,13 +15,13 @@ import numpy as np
 
 from zkdps.provers.sumcheck import field
 from zkdps.provers.sumcheck.axes import Axes, Support, Weights
-from zkdps.provers.sumcheck.integers import Integers, axis_labels, expand, form_integers
-from zkdps.provers.sumcheck.kernels.interface import Kernels, Vec
-from zkdps.provers.sumcheck.system import System, Values, View
+from zkdps.provers.sumcheck.integers import Tensors, axis_labels, expand, form_integers
+from zkdps.provers.sumcheck.kernels.interface import Integers, Kernels, Vec
+from zkdps.provers.sumcheck.system import System, View
 
 
 def boxed_form(
-    system: System, axes: Axes, values: Values, form: int, fixed: Weights, box: Sequence[int]
+    system: System, axes: Axes, values: Tensors, form: int, fixed: Weights, box: Sequence[int]
 ) -> Vec:
     """The form with its fixed labels weighed and summed, over a padded box of the other labels.
 
@@ -72,7 +72,7 @@ def boxed_form(
 def _view(
     system: System,
     axes: Axes,
-    values: Values,
+    values: Tensors,
     view: View,
     fixed: Weights,
     kept: Sequence[int],

@@ -5,23 +5,25 @@ Source: docs/sumcheck.md, section 2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zkdps.provers.sumcheck.field import P
-from zkdps.provers.sumcheck.system import AxisIndex, Picked, System, Values, View
+from zkdps.provers.sumcheck.kernels.interface import Integers
+from zkdps.provers.sumcheck.system import AxisIndex, Picked, System, View
 
-Integers = NDArray[np.int64] | NDArray[np.int32]
+Tensors = Mapping[int, Integers]
+"""Tensor position to its integers, in storage shape."""
 
 _NARROW = 1 << 31
 _EXACT = 1 << 62
 """Sums of smaller absolute value are kept as they are; larger ones are reduced modulo p."""
 
 
-def form_integers(system: System, values: Values, position: int) -> Integers:
-    """The form on the box of its labels: int32 where it fits, else int64.
+def form_integers(system: System, values: Tensors, position: int) -> Integers:
+    """The form on the box of its labels: int32 or int64, as it fits.
 
     Where int64 could overflow, the entries are residues modulo p.
     """
@@ -30,25 +32,29 @@ def form_integers(system: System, values: Values, position: int) -> Integers:
     reach = abs(form.constant) + sum(
         abs(coefficient) * _magnitude(values[view.tensor]) for coefficient, view in form.views
     )
-    kind: type[np.int32] | type[np.int64] = np.int32 if reach < _NARROW else np.int64
     parts = [
         (coefficient, view_integers(system, values, view, form.labels))
         for coefficient, view in form.views
     ]
-    if len(parts) == 1 and parts[0][0] == 1 and form.constant == 0 and reach < _NARROW:
-        return np.broadcast_to(parts[0][1], sizes).astype(kind, copy=False)
-    result = np.full(sizes, form.constant, kind)
+    if reach < _NARROW and len(parts) == 1 and parts[0][0] == 1 and form.constant == 0:
+        whole: Integers = np.broadcast_to(parts[0][1], sizes)
+        return whole
+    if reach < _NARROW:
+        narrow = np.full(sizes, form.constant, np.int32)
+        for coefficient, part in parts:
+            narrow += np.int32(coefficient) * part.astype(np.int32, copy=False)
+        return narrow
+    result = np.full(sizes, form.constant, np.int64)
     for coefficient, part in parts:
-        if reach >= _EXACT:
-            result = (result + part.astype(np.int64) % P * coefficient % P) % P
-        elif abs(coefficient) < _NARROW:
-            result += kind(coefficient) * part.astype(kind, copy=False)
+        wide = part.astype(np.int64, copy=False)
+        if reach < _EXACT:
+            result += coefficient * wide
         else:
-            result += coefficient * part.astype(np.int64)
+            result = (result + wide % P * coefficient % P) % P
     return result
 
 
-def view_integers(system: System, values: Values, view: View, labels: Sequence[int]) -> Integers:
+def view_integers(system: System, values: Tensors, view: View, labels: Sequence[int]) -> Integers:
     """The view with one axis for each of `labels`, of length 1 where the view has not the label."""
     array: Integers = values[view.tensor]
     found: list[int] = []
@@ -67,7 +73,7 @@ def axis_labels(axis: AxisIndex) -> list[int]:
 
 
 def expand(
-    system: System, values: Values, array: Integers, position: int, axis: AxisIndex
+    system: System, values: Tensors, array: Integers, position: int, axis: AxisIndex
 ) -> Integers:
     """The array with one axis indexed by the labels of `axis`, row-major, instead of stored."""
     size = array.shape[position]

@@ -23,10 +23,10 @@ from zkdps.provers.sumcheck.eq_tables import prepare
 from zkdps.provers.sumcheck.field import Element
 from zkdps.provers.sumcheck.fractions_tree import LeafClaim, Tree, reduce_tree, tree_of
 from zkdps.provers.sumcheck.functionals import Claim, Product, Tops, add_form
-from zkdps.provers.sumcheck.integers import form_integers
+from zkdps.provers.sumcheck.integers import Tensors, form_integers
 from zkdps.provers.sumcheck.kernels.interface import Kernels, Vec
 from zkdps.provers.sumcheck.layout import Piece, place
-from zkdps.provers.sumcheck.system import System, Table, Values
+from zkdps.provers.sumcheck.system import System, Table
 
 _SPLIT_BITS = 8
 """Long columns of tables meet eq(z, .) as matrices with 2^8 columns."""
@@ -67,7 +67,7 @@ def leaves_of(system: System) -> Leaves:
 
 
 def prove_or_check_lookups(
-    channel: Channel, system: System, axes: Axes, values: Values | None
+    channel: Channel, system: System, axes: Axes, values: Tensors | None
 ) -> list[Claim]:
     """The look-up argument, both ends; a claim on what is looked up and one on multiplicities.
 
@@ -94,7 +94,7 @@ def prove_or_check_lookups(
 
 
 def _trees(
-    system: System, kernels: Kernels, leaves: Leaves, challenges: Challenges, values: Values
+    system: System, kernels: Kernels, leaves: Leaves, challenges: Challenges, values: Tensors
 ) -> tuple[Tree, Tree]:
     """The prover's."""
     q = _lookup_denominators(system, kernels, leaves, challenges, values)
@@ -116,7 +116,7 @@ def _trees(
 
 
 def _lookup_denominators(
-    system: System, kernels: Kernels, leaves: Leaves, challenges: Challenges, values: Values
+    system: System, kernels: Kernels, leaves: Leaves, challenges: Challenges, values: Tensors
 ) -> Vec:
     """Fingerprints of everything that is looked up, in the order of the leaves."""
     parts: dict[int, Vec] = {}

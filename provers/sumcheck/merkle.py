@@ -40,7 +40,7 @@ def merkle_tree(codeword: Codeword, columns_log: int) -> Digests:
     messages[:, :7] = np.frombuffer(leaf_prefix(columns_log, n.bit_length() - 1, rows), np.uint8)
     messages[:, 7:11] = np.arange(n, dtype="<u4").view(np.uint8).reshape(n, 4)
     messages[:, 11:] = np.ascontiguousarray(codeword, "<u4").view(np.uint8).reshape(n, -1)
-    data = memoryview(messages.reshape(-1))
+    data = messages.data.cast("B")
     width = messages.shape[1]
     level = [sha256(data[i : i + width]).digest() for i in range(0, n * width, width)]
     levels = [level]
@@ -54,7 +54,7 @@ def merkle_tree(codeword: Codeword, columns_log: int) -> Digests:
 
 def root_of(tree: Digests) -> bytes:
     """The root."""
-    return tree[1].tobytes()
+    return bytes(tree[1])
 
 
 def open_columns(

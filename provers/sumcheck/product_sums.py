@@ -11,9 +11,10 @@ from zkdps.provers.sumcheck import field
 from zkdps.provers.sumcheck.axes import Axes, Support, Weights
 from zkdps.provers.sumcheck.contract import boxed_eq, boxed_form
 from zkdps.provers.sumcheck.field import Element, P
+from zkdps.provers.sumcheck.integers import Tensors
 from zkdps.provers.sumcheck.kernels.interface import Vec
 from zkdps.provers.sumcheck.polynomials import at_integer, coefficients, evaluate
-from zkdps.provers.sumcheck.system import System, Values
+from zkdps.provers.sumcheck.system import System
 from zkdps.provers.sumcheck.terms import ProductTerm, Terms
 
 _HALF = pow(2, -1, P)
@@ -30,7 +31,7 @@ class ProductSums:
         self,
         system: System,
         axes: Axes,
-        values: Values,
+        values: Tensors,
         terms: Terms,
         fixed: Sequence[Weights],
         rho: Sequence[Support],

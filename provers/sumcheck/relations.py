@@ -8,6 +8,7 @@ Source: docs/sumcheck.md, section 5, step 2.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +19,11 @@ from zkdps.provers.sumcheck.channel import Channel
 from zkdps.provers.sumcheck.eq_tables import prepare
 from zkdps.provers.sumcheck.field import Element
 from zkdps.provers.sumcheck.functionals import Claim, Product, add_form
+from zkdps.provers.sumcheck.integers import Tensors
 from zkdps.provers.sumcheck.kernels.interface import Kernels
 from zkdps.provers.sumcheck.polynomials import coefficients, evaluate
 from zkdps.provers.sumcheck.product_sums import ProductSums
-from zkdps.provers.sumcheck.system import Int64s, System, Values
+from zkdps.provers.sumcheck.system import Int64s, System
 from zkdps.provers.sumcheck.terms import Class, Factor, Terms, terms_of
 
 
@@ -61,7 +63,7 @@ class Points:
 
 
 def prove_or_check_relations(
-    channel: Channel, system: System, axes: Axes, values: Values | None
+    channel: Channel, system: System, axes: Axes, values: Tensors | None
 ) -> list[Claim]:
     """The relations, both ends: claims on linear terms, on factors and on public tensors.
 
@@ -112,6 +114,10 @@ def _draw(channel: Channel, system: System, kernels: Kernels) -> tuple[Points, l
     return Points(kernels, rho, ones, {}, batch), public
 
 
+def _round(sums: ProductSums | None, label: int) -> list[Element]:
+    return _sums(sums).round(label)
+
+
 def _sums(sums: ProductSums | None) -> ProductSums:
     if sums is None:
         raise ValueError("only a prover computes messages")
@@ -150,7 +156,7 @@ def _sum_check(
     for label in terms.labels:
         challenges[label] = []
         for _ in range(system.labels[label].bits):
-            sent = channel.elements("g", terms.degree, lambda label=label: _sums(sums).round(label))
+            sent = channel.elements("g", terms.degree, functools.partial(_round, sums, label))
             values = [sent[0], field.sub(claim, sent[0]), *sent[1:]]
             x = channel.transcript.challenge()
             claim = evaluate(coefficients(values), x)

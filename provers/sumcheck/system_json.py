@@ -243,7 +243,8 @@ def _tensor(value: Json) -> Tensor:
     name = _Reader.text(record["name"], "tensor")
     where = f"tensor {name!r}"
     try:
-        holder, bound = Holder(record["holder"]), Bound(record["bound"])
+        holder = Holder(_Reader.text(record["holder"], where))
+        bound = Bound(_Reader.text(record["bound"], where))
     except ValueError as error:
         raise CheckFailed(2, f"{where}: unknown holder or bound") from error
     return Tensor(

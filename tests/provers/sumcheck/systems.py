@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Maker:
         self.relations.append(Relation(name, tuple(labels), made))
 
     def table(self, low: int, rows: int, values: Int64s | None = None) -> int:
-        count = self.aux(f"count {len(self.tables)}", np.zeros(rows), Bound.MULTIPLICITY)
+        count = self.aux(f"count {len(self.tables)}", np.zeros(rows, np.int64), Bound.MULTIPLICITY)
         column = None if values is None else np.asarray(values, np.int32)
         tag = len(self.tables) + 1
         self.tables.append(Table(f"table {tag}", tag, low, rows, column, count))
@@ -165,7 +166,7 @@ def unsatisfied(system: System, values: Values) -> list[str]:
         sizes = [system.labels[label].size for label in relation.labels]
         total = np.zeros(sizes, np.int64)
         for term in relation.terms:
-            arguments: list[object] = []
+            arguments: list[Any] = []
             for form in term.forms:
                 arguments += [forms[form], list(system.forms[form].labels)]
             present = {label for form in term.forms for label in system.forms[form].labels}
@@ -313,7 +314,7 @@ def _outer(make: Maker) -> None:
     i, j, z = make.label("i", 3), make.label("j", 4), make.label("z", 1)
     a, b = make.random.integers(-9, 9, 3), make.random.integers(-9, 9, (4, 1))
     a_, b_ = make.input("a", a), make.input("b", b)
-    c_, s_ = make.output("c", np.outer(a, b)), make.output("s", a.sum() * b.sum())
+    c_, s_ = make.output("c", np.outer(a, b)), make.output("s", np.array(a.sum() * b.sum()))
     fa, fb = make.form((i,), make.view(a_, i)), make.form((j, z), make.view(b_, j, z))
     fc, fs = make.form((i, j), make.view(c_, i, j)), make.form((), make.view(s_))
     make.relation("outer", (i, j, z), (1, (fa, fb)), (-1, (fc,)))
@@ -369,7 +370,7 @@ def _unused(make: Maker) -> None:
 
 def _single(make: Maker) -> None:
     """One entry."""
-    make.output("x", np.int64(3))
+    make.output("x", np.array(3))
 
 
 _BUILDERS: dict[str, Callable[[Maker], None]] = {

@@ -55,7 +55,7 @@ PLACES = [(name, at) for name in ("squares", "picked", "heads") for at in paths(
 
 
 @given(st.sampled_from(PLACES), st.sampled_from(HOSTILE))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_value_anywhere(place: tuple[str, tuple[Any, ...]], value: Any) -> None:
     name, at = place
     _, tables = system_to_files(honest(name)[0])

@@ -29,7 +29,7 @@ def test_layout_places_every_entry_once(name: str) -> None:
     system, _, _ = honest(name)
     layout = layout_of(system)
     for commitment in layout.commitments:
-        seen = set()
+        seen: set[int] = set()
         for piece in commitment.pieces:
             assert piece.offset % piece.size == 0
             span = set(range(piece.offset, piece.offset + piece.size))
