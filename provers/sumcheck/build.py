@@ -39,15 +39,7 @@ class Built:
     """Of every tensor in the system, by the names that steps use."""
 
 
-def build(
-    program: Program,
-    widths: Widths,
-    preset: Preset,
-    columns_log: int,
-    block: int,
-    *,
-    in_limbs: bool = False,
-) -> Built:
+def build(program: Program, widths: Widths, preset: Preset, columns_log: int, block: int) -> Built:
     """Build a block's constraint system and check that every entry is bounded.
 
     Args:
@@ -56,7 +48,6 @@ def build(
         preset: parameters of the argument.
         columns_log: lg of the columns of its commitments.
         block: index, for errors.
-        in_limbs: whether ranges that few entries share are looked up in two small tables.
 
     Raises:
         LayoutFailed: a wire cannot be expressed, a static bound does not hold, or an entry has no
@@ -80,7 +71,7 @@ def build(
     for output in outputs:
         if output.name not in builder.positions:
             output.define(builder)
-    settle_ranges(builder, in_limbs=in_limbs)
+    settle_ranges(builder)
     system = System(
         preset=preset,
         columns_log=columns_log,

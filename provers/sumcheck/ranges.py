@@ -1,19 +1,16 @@
-"""Range look-ups: one table a width, or two small ones where few entries need it.
+"""Range look-ups: in one table, or in two where one would be too large.
 
-A table of R rows costs about what R entries cost, so a range that fewer entries share is looked up
-in limbs: for x in 0..R-1 the upper limb u is committed and looked up in 0..R/2^k-1, and x - 2^k u,
-which nobody commits, in 0..2^k-1.  Which is cheaper is known when all of a block has been declared.
+For x in 0..R-1 the upper limb u is committed and looked up in 0..R/2^k-1, and x - 2^k u, which
+nobody commits, in 0..2^k-1.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zkdps.provers.sumcheck.evaluate import form_integers
-from zkdps.provers.sumcheck.operands import Axis, Integers
+from zkdps.provers.sumcheck.operands import Integers
 from zkdps.provers.sumcheck.program import Width
 from zkdps.provers.sumcheck.system import Affine, Bound, Form, Int64s, Label, Tensor, View
 
@@ -21,9 +18,7 @@ if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder
 
 MAX_RANGE_ROWS = 1 << 17
-"""A range of more integers is always looked up in limbs."""
-MIN_SPLIT_ROWS = 1 << 9
-"""A smaller table is not worth splitting."""
+"""A range of more integers is looked up in limbs."""
 MAX_LIMB_BITS = 16
 
 
@@ -44,34 +39,23 @@ class _Declared:
     tensors: tuple[Tensor, ...]
 
 
-def settle_ranges(builder: Builder, *, in_limbs: bool) -> None:
-    """Make the look-ups that were asked for.
-
-    Args:
-        in_limbs: whether a range is split where its table would cost more than its entries.
+def settle_ranges(builder: Builder) -> None:
+    """Make the look-ups that were asked for, when all that they read is computed.
 
     Raises:
         LayoutFailed: a range too wide for one table that does not split into two.
     """
-    entries: Counter[int] = Counter()
     for request in builder.ranges:
-        entries[request.rows] += _box(builder, request.form.labels)
-    for request in builder.ranges:
-        rows, views = request.rows, request.form.views
-        bits = low_bits(rows)
-        # A tensor's own range is recognised where its coefficient is 1.
-        splits = bits is not None and (len(views) > 1 or views[0][0] == 1)
-        if rows > MAX_RANGE_ROWS and not splits:
+        if request.rows <= MAX_RANGE_ROWS:
+            _look_up(builder, request.name, request.form, request.rows)
+            continue
+        bits = low_bits(request.rows)
+        if bits is None:
             raise builder.failed(
-                f"{request.name}: a range of {rows} integers is too wide for one table and does "
-                "not split into two; make their number a power of two"
+                f"{request.name}: a range of {request.rows} integers is too wide for one table and "
+                "does not split into two; make their number a power of two"
             )
-        costly = in_limbs and entries[rows] < rows >= MIN_SPLIT_ROWS
-        wanted = rows > MAX_RANGE_ROWS or costly
-        if bits is not None and splits and wanted:
-            _split(builder, request, bits)
-        else:
-            _look_up(builder, request.name, request.form, rows)
+        _split(builder, request, bits)
 
 
 def low_bits(count: int) -> int | None:
@@ -113,7 +97,3 @@ def _look_up(builder: Builder, name: str, form: Form, rows: int) -> None:
     table = builder.table(f"0..{rows - 1}", 0, rows)
     key = builder.place(form.labels, form.views, constant=form.constant)
     builder.pair_lookup(name, form.labels, table, key, None)
-
-
-def _box(builder: Builder, labels: Axis) -> int:
-    return math.prod(builder.labels_made[label].size for label in labels)

@@ -54,9 +54,7 @@ def program_of(
     return Program(specs, operations, outputs)
 
 
-def build_it(
-    program: Program, widths: Mapping[str, Width] | None = None, *, in_limbs: bool = False
-) -> Built:
+def build_it(program: Program, widths: Mapping[str, Width] | None = None) -> Built:
     chosen = dict(widths or {})
     inputs = {spec.name for spec in program.inputs}
 
@@ -65,7 +63,7 @@ def build_it(
             return chosen[name]
         return NARROW if name in inputs else WIDE
 
-    built = build(program, width, PRESETS["S100"], 6, 3, in_limbs=in_limbs)
+    built = build(program, width, PRESETS["S100"], 6, 3)
     check_system(built.system)
     return built
 
@@ -75,10 +73,8 @@ def run_it(
     widths: Mapping[str, Width] | None = None,
     seed: int = 0,
     inputs: Mapping[str, Int64s] | None = None,
-    *,
-    in_limbs: bool = False,
 ) -> Ran:
-    built = build_it(program, widths, in_limbs=in_limbs)
+    built = build_it(program, widths)
     rng = np.random.default_rng(seed)
     given = dict(inputs or {})
     for spec in program.inputs:

@@ -206,8 +206,7 @@ def test_values_of_different_scales_are_aligned() -> None:
     assert holds(ran.built.system, ran.values)
 
 
-@pytest.mark.parametrize("in_limbs", [False, True])
-def test_every_entry_matters(in_limbs: bool) -> None:
+def test_every_entry_matters() -> None:
     """Change any committed entry out of place, and some relation or look-up fails."""
     rng = np.random.default_rng(1)
     x = whole("x", (2, 4))
@@ -224,10 +223,8 @@ def test_every_entry_matters(in_limbs: bool) -> None:
         "p": Width(0, 0, (1 << 18) - 1),
         "out": Width(-3, 0, (1 << 15) - 1),
     }
-    ran = run_it(program, widths, in_limbs=in_limbs)
+    ran = run_it(program, widths)
     assert holds(ran.built.system, ran.values)
-    rows = [table.rows for table in ran.built.system.tables]
-    assert max(rows) <= (1 << 9 if in_limbs else 1 << 16)
     for position, tensor in enumerate(ran.built.system.tensors):
         entries = range(tensor.size) if tensor.size < 40 else range(0, tensor.size, 997)
         for entry in entries:

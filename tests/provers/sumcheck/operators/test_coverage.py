@@ -18,8 +18,8 @@ from zkdps.provers.sumcheck.system import Bound, Holder
 from zkdps.provers.sumcheck.wires import whole
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["tables", "limbs"])
-def built(request: pytest.FixtureRequest) -> Built:
+@pytest.fixture(scope="module")
+def built() -> Built:
     """Public ids, weights, remainders, and an output whose range takes two limbs."""
     rng = np.random.default_rng(3)
     rows = Gather("rows", whole("ids", (3,)), rng.normal(size=(5, 4)))
@@ -37,7 +37,7 @@ def built(request: pytest.FixtureRequest) -> Built:
         "y": Width(4, -(1 << 9), (1 << 9) - 1),
         "out": Width(10, -(1 << 19), (1 << 19) - 1),
     }
-    return build_it(program, widths, in_limbs=request.param)
+    return build_it(program, widths)
 
 
 def test_every_lookup_is_needed(built: Built) -> None:

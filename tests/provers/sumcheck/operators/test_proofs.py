@@ -75,13 +75,13 @@ def programs() -> dict[str, Program]:
     return named
 
 
-def ran(name: str, in_limbs: bool = False) -> Ran:
+def ran(name: str) -> Ran:
     """Executed, with parameters that are quick to prove."""
     widths = dict.fromkeys(("y", "s", "o", "r", "z", "m", "rows"), SMALL)
     widths.update({"x": NARROW, "ids": Width(0, 0, 5), "out": WIDE_OUT})
     if name == "elementwise":
         widths.update({"y": Width(2, 0, 255), "x": Width(3, -50, 50)})
-    result = run_it(programs()[name], widths, in_limbs=in_limbs)
+    result = run_it(programs()[name], widths)
     return Ran(dataclasses.replace(result.built, system=quick(result)), result.values, {})
 
 
@@ -91,7 +91,7 @@ def quick(result: Ran) -> System:
 
 @pytest.mark.parametrize("name", sorted(programs()))
 def test_an_execution_is_proven(name: str) -> None:
-    run = ran(name, in_limbs=name in ("linear", "scalar", "elementwise"))
+    run = ran(name)
     prove_values(run.built.system, run.values, b"run").verify()
 
 
