@@ -273,7 +273,7 @@ CHEATS = {
             "y.deviation": _first_row("y.deviation", int(WRAPPED[0])),
             "y.deviation.remainder": _first_row("y.deviation.remainder", int(WRAPPED[1])),
         },
-        ["key of y.most"],
+        ["key of y.coarse.sum", "key of y.coarse.sum.most"],
         "rows",
         {"x": WRAPS},
     ),
