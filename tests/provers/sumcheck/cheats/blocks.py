@@ -93,7 +93,8 @@ def attention() -> Ran:
 def norm(inputs: Int64s) -> Ran:
     """LayerNorm of two rows of eight wide integers."""
     x, result = Width(0, -(1 << 15), (1 << 15) - 1), Width(6, -(1 << 12), (1 << 12) - 1)
-    widths = {"x": x, "y": result, "y.deviation": Width(0, 0, (1 << 15) - 1), "out": result}
+    root = Width(0, 0, (1 << 15) - 1)
+    widths = {"x": x, "y": result, "out": result, "y.deviation": root, "y.numerator": root}
     gain, bias = np.linspace(0.5, 1.5, 8), np.linspace(-1, 1, 8)
     operation = Norm("y", (whole("x", (2, 8)),), gain, bias, 1e-5)
     return run_it(program_of({"x": (2, 8)}, operation), widths, inputs={"x": inputs})
