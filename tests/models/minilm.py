@@ -100,9 +100,10 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     make_minilm_onnx(given.out / "minilm.onnx", given.tokens)
-    np.savez(given.out / "calib.npz", **encode(SENTENCES, given.tokens))
+    np.savez(given.out / "calib.npz", allow_pickle=False, **encode(SENTENCES, given.tokens))
     one = encode([INPUT_SENTENCE], given.tokens)
-    np.savez(given.out / "input.npz", **{name: array[0] for name, array in one.items()})
+    sample = {name: array[0] for name, array in one.items()}
+    np.savez(given.out / "input.npz", allow_pickle=False, **sample)
 
 
 if __name__ == "__main__":

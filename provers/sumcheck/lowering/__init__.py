@@ -104,10 +104,10 @@ def lower(graph: BlockGraph) -> Program:
         if missing:
             raise MalformedModel(f"block {graph.block.name!r}", f"nothing makes {missing[0]!r}")
         block.settle(node, _lowered(node, block))
-    outputs = []
-    for spec in graph.outputs:
-        outputs.append((spec.name, block.wire(spec.name, _maker(spec.name, nodes))))
-    return Program(inputs, tuple(block.operations), tuple(outputs))
+    outputs = tuple(
+        (made.name, block.wire(made.name, _maker(made.name, nodes))) for made in graph.outputs
+    )
+    return Program(inputs, tuple(block.operations), outputs)
 
 
 def _lowered(node: Node, block: Block) -> list[Value]:

@@ -111,10 +111,8 @@ def _multiplied(
     node: Node, block: Block, here: int, there: int, shape: tuple[int, ...]
 ) -> Value | None:
     value, other = block.values[node.inputs[here]], block.values[node.inputs[there]]
-    if isinstance(other, Masked) and not isinstance(value, Constant | Masked):
+    if isinstance(other, Masked) and other.is_plain and not isinstance(value, Constant | Masked):
         wire = block.wire(node.inputs[here], node).broadcast_to(shape)
-        if not other.is_plain:
-            raise emit.refused(other, node)
         return MaskedEntries(wire, other.source, np.broadcast_to(other.index, shape))
     if not isinstance(other, Constant):
         return None

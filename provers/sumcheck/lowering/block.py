@@ -13,6 +13,7 @@ from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
     Constant,
     Contraction,
+    Masked,
     Normalised,
     Projection,
     Sum,
@@ -72,7 +73,11 @@ class Block:
         if isinstance(value, Sum):
             return value
         if isinstance(value, Constant):
-            return Sum(value.shape, (), np.asarray(value.array, dtype=np.float64))
+            array = np.asarray(value.array, dtype=np.float64)
+            is_one = bool(np.all(array == array.reshape(-1)[0]))
+            return Sum(value.shape, (), float(array.reshape(-1)[0]) if is_one else array)
+        if isinstance(value, Masked) and not value.is_plain and emit.is_number(value):
+            return emit.in_numbers(value)
         return plain(self.wire(tensor, node))
 
     def settle(self, node: Node, values: Sequence[Value]) -> None:

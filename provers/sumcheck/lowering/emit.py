@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zkdps.provers.sumcheck.lowering.masks import LOWEST_KEPT
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
     Centred,
@@ -76,6 +77,8 @@ def made(block: Block, value: Value, tensor: str, node: Node) -> Wire:
             return _centred(block, value, tensor)
         case Masked() if value.is_plain:
             return places(value.source, value.index, value.shape)
+        case Masked() if is_number(value):
+            return _sum(block, in_numbers(value), tensor)
         case MaskedEntries():
             name = block.fresh(tensor)
             block.add(Product(name, value.wire, mask_wire(value.source, value.index)))
@@ -89,7 +92,7 @@ def refused(value: Value, node: Node) -> Exception:
     reasons = {
         "Constant": ("it computes with constants alone", "simplify the model first"),
         "Ids": ("integers that pick rows are used as numbers", "give numbers as a float input"),
-        "Masked": ("a mask is used as numbers", "use masks in attention and masked means only"),
+        "Masked": ("a very negative mask is used as numbers", "add it to scores before softmax"),
     }
     reason, remedy = reasons.get(
         type(value).__name__,
@@ -99,6 +102,19 @@ def refused(value: Value, node: Node) -> Exception:
         ),
     )
     return node.refused(reason, remedy)
+
+
+def is_number(value: Masked) -> bool:
+    """Whether both values are numbers, not so negative that they mean minus infinity."""
+    sizes = [np.abs(np.asarray(array, dtype=np.float64)) for array in (value.zero, value.one)]
+    return all(bool(np.all(size < -LOWEST_KEPT)) for size in sizes)
+
+
+def in_numbers(value: Masked) -> Sum:
+    """zero + (one - zero) * entry."""
+    zero, one = (np.asarray(array, dtype=np.float64) for array in (value.zero, value.one))
+    term = Term(mask_wire(value.source, value.index), one - zero)
+    return Sum(value.shape, (term,), zero)
 
 
 def places(source: str, index: np.ndarray, shape: tuple[int, ...]) -> Wire:
@@ -118,7 +134,7 @@ def _sum(block: Block, value: Sum, tensor: str) -> Wire:
     name = block.fresh(tensor)
     constant = compact(value.constant, value.shape)
     term = value.terms[0]
-    if len(value.terms) == 1 and not (np.isscalar(term.factor) and abs(term.factor) == 1.0):
+    if len(value.terms) == 1 and not (isinstance(term.factor, float) and abs(term.factor) == 1.0):
         block.add(Scaling(name, term.wire, compact(term.factor, value.shape), constant))
         return whole(name, value.shape)
     operands = tuple(_coefficient(block, term, tensor, value.shape) for term in value.terms)
@@ -129,7 +145,7 @@ def _sum(block: Block, value: Sum, tensor: str) -> Wire:
 def _coefficient(
     block: Block, term: Term, tensor: str, shape: tuple[int, ...]
 ) -> tuple[float, Wire]:
-    if np.isscalar(term.factor):
+    if isinstance(term.factor, float):
         return float(term.factor), term.wire
     name = block.fresh(f"{tensor}/term")
     block.add(Scaling(name, term.wire, compact(term.factor, shape)))
@@ -138,7 +154,7 @@ def _coefficient(
 
 def compact(array: float | Float64s, shape: tuple[int, ...]) -> float | Float64s:
     """The smallest array that broadcasts to the same numbers; a number where one is enough."""
-    if np.isscalar(array):
+    if isinstance(array, float):
         return float(array)
     full = np.broadcast_to(np.asarray(array, dtype=np.float64), shape)
     for axis in range(full.ndim):

@@ -40,8 +40,10 @@ def reduce(node: Node, block: Block) -> Value:
         return _total(node, value, axes, shape)
     if node.operator in ("ReduceL2", "ReduceSumSquare"):
         rows = Rows(block.wire(tensor, node), axes)
-        found = Statistic(rows, norms.of_rows(rows, shape), scale=float(length))
-        return found if node.operator == "ReduceSumSquare" else norms.raised(found, 0.5) or found
+        squares = Statistic(rows, norms.of_rows(rows, shape), scale=float(length))
+        if node.operator == "ReduceSumSquare":
+            return squares
+        return norms.raised(squares, 0.5) or squares
     found = norms.square_mean(value, axes, shape)
     if found is not None:
         return replace(found, scale=float(length)) if is_sum else found
@@ -104,9 +106,14 @@ def layer_norm(node: Node, block: Block) -> Value:
 
 
 def _is_residual(value: Sum) -> bool:
-    plain_factors = all(np.isscalar(term.factor) and term.factor == 1.0 for term in value.terms)
+    plain_factors = all(
+        isinstance(term.factor, float) and term.factor == 1.0 for term in value.terms
+    )
     return (
-        plain_factors and bool(value.terms) and np.isscalar(value.constant) and not value.constant
+        plain_factors
+        and bool(value.terms)
+        and isinstance(value.constant, float)
+        and not value.constant
     )
 
 
@@ -226,7 +233,7 @@ def _filled(windows: Wire, sizes: tuple[int, ...]) -> Wire | None:
     for axis in range(spatial):
         position, entry = first + axis, first + spatial + axis
         others = tuple(a for a in range(opened.ndim) if a not in (position, entry))
-        inside = opened.any(axis=others)
+        inside: segments.Mask = np.asarray(opened.any(axis=others))
         instead = np.where(inside, np.arange(sizes[axis]), inside.argmax(axis=1)[:, None])
         shape = [1] * opened.ndim
         shape[position], shape[entry] = inside.shape
@@ -235,8 +242,9 @@ def _filled(windows: Wire, sizes: tuple[int, ...]) -> Wire | None:
         )
         masks = [inside]
         for place in np.argwhere(~inside):
-            masks.append(np.zeros_like(inside))
-            masks[-1][tuple(place)] = True
+            lone = np.zeros(inside.shape, dtype=np.bool_)
+            lone[tuple(place)] = True
+            masks.append(lone)
         laid = shape[:first] + shape[first : first + spatial]
         choices.append([_merged(mask.reshape(shape), len(laid), sizes) for mask in masks])
     return segments.split(windows.indexed(places.reshape(windows.shape)), choices)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def _segments(line: Int64s, size: int) -> list[Mask]:
     return masks
 
 
-def _along(line: NDArray[np.generic], axis: int, rank: int) -> NDArray[np.generic]:
+def _along(line: NDArray[Any], axis: int, rank: int) -> NDArray[Any]:
     shape = [1] * rank
     shape[axis] = len(line)
     return line.reshape(shape)

@@ -94,18 +94,18 @@ class Sum:
     @property
     def wire(self) -> Wire | None:
         """The one wire that this is, unchanged; `None` if there is arithmetic left to do."""
-        if len(self.terms) != 1 or not np.isscalar(self.constant) or self.constant != 0.0:
+        if len(self.terms) != 1 or not isinstance(self.constant, float) or self.constant != 0.0:
             return None
         term = self.terms[0]
-        return term.wire if np.isscalar(term.factor) and term.factor == 1.0 else None
+        return term.wire if isinstance(term.factor, float) and term.factor == 1.0 else None
 
     @property
     def line(self) -> tuple[Wire, float, float] | None:
         """(wire, factor, shift) if that is all, with numbers for both."""
-        if len(self.terms) != 1 or not np.isscalar(self.constant):
+        if len(self.terms) != 1 or not isinstance(self.constant, float):
             return None
         term = self.terms[0]
-        if not np.isscalar(term.factor):
+        if not isinstance(term.factor, float):
             return None
         return term.wire, float(term.factor), float(self.constant)
 

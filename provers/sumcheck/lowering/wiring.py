@@ -110,8 +110,8 @@ def _kept(node: Node, value: Value, arguments: list[Array | None]) -> Value | No
         case Constant():
             return Constant(node.evaluate([value.array, *arguments])[0])
         case Ids():
-            moved = node.evaluate([_in_order(value.shape), *arguments])
-            return Ids(value.wire.indexed(moved[0])) if len(moved) == 1 else None
+            places = node.evaluate([_in_order(value.shape), *arguments])
+            return Ids(value.wire.indexed(places[0])) if len(places) == 1 else None
         case Masked() if node.operator not in FILLS and len(node.outputs) == 1:
             constants = [None if array is None else Constant(array) for array in arguments]
             return masks.moved(node, [value, *constants])
@@ -167,7 +167,7 @@ def _taken(value: Sum | Curve, places: Int64s, fill: float) -> Sum | Curve:
         for term in value.terms
     )
     constant = value.constant
-    if np.any(places < 0) or not np.isscalar(constant):
+    if np.any(places < 0) or not isinstance(constant, float):
         constant = _entries(np.asarray(constant, dtype=np.float64), places, value.shape, fill)
         constant = constant if np.any(constant) else 0.0
     return Sum(places.shape, terms, constant)
@@ -176,7 +176,7 @@ def _taken(value: Sum | Curve, places: Int64s, fill: float) -> Sum | Curve:
 def _entries(
     held: float | np.ndarray, places: Int64s, shape: tuple[int, ...], fill: float
 ) -> float | np.ndarray:
-    if np.isscalar(held):
+    if isinstance(held, float):
         return float(held)
     flat = np.broadcast_to(held, shape).reshape(-1)
     return np.where(places < 0, fill, flat[np.maximum(places, 0)])
@@ -204,7 +204,7 @@ def concatenate(node: Node, block: Block) -> Value:
     some = [
         value.terms[0].factor
         for value in sums
-        if value.terms and np.isscalar(value.terms[0].factor)
+        if value.terms and isinstance(value.terms[0].factor, float)
     ]
     other = some[0] if some else 1.0  # of places that hold no entry
     factors = [value.terms[0].factor if value.terms else other for value in sums]
@@ -216,7 +216,7 @@ def concatenate(node: Node, block: Block) -> Value:
 def _joined(
     numbers: list[float | np.ndarray], shapes: list[tuple[int, ...]], axis: int
 ) -> float | np.ndarray:
-    if all(np.isscalar(number) for number in numbers) and len(set(map(float, numbers))) == 1:
+    if all(isinstance(number, float) for number in numbers) and len(set(map(float, numbers))) == 1:
         return float(numbers[0])
     arrays = [
         np.broadcast_to(np.asarray(number, dtype=np.float64), shape)

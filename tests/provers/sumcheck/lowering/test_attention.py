@@ -81,7 +81,7 @@ class Masked(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> tuple[Any, ...]:
         made = []
-        ours = [masked for masked, _, _ in MASKS.values()]
+        ours: list[Any] = [masked for masked, _, _ in MASKS.values()]
         for layer, masked in zip(self.inner, [*ours, "plain", "causal", "masked"], strict=True):
             query, key, value = (heads(part) for part in layer(x).chunk(3, dim=-1))
             if isinstance(masked, str):

@@ -167,7 +167,9 @@ class Layers(nn.Module):
         )
         self.by_channel = nn.Conv1d(4, 3, 3, padding=1)
         self.weight = nn.Parameter(torch.randn(4, 8, 3))
-        for norm in (self.convolutions[5][1], self.convolutions[6]):
+        norms = [layer for layer in self.modules() if isinstance(layer, nn.BatchNorm2d)]
+        for norm in norms:
+            assert norm.running_mean is not None and norm.running_var is not None
             nn.init.uniform_(norm.running_mean, -0.5, 0.5)
             nn.init.uniform_(norm.running_var, 0.5, 2.0)
 
