@@ -109,6 +109,8 @@ def verify(
     """
     channel = VerifierChannel(system.preset.degree, proof)
     layout = layout_of(system)
+    if len(proof) < 4 * system.preset.degree << layout.columns_log:
+        raise CheckFailed(5, "the proof is cut off")
     _run(channel, system, layout, input_roots, output_roots, context, kernels, None)
     channel.finish()
 

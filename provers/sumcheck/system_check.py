@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck.field import P
+from zkdps.provers.sumcheck.layout import layout_of
 from zkdps.provers.sumcheck.system import (
     Affine,
     Bound,
@@ -29,8 +30,12 @@ MAX_COUNT = 1 << 18
 """Entries of any list."""
 MAX_SIZE = 1 << 24
 """Values of a label, entries of a tensor's axis, rows of a table."""
-MAX_AXIS_TUPLES = 1 << 26
-"""Label tuples of one axis index: the verifier's work."""
+MAX_LABEL_VALUES = 1 << 22
+"""Values of all labels together: the verifier makes a vector for each label."""
+MAX_AXIS_TUPLES = 1 << 25
+"""Label tuples of all axis indices together: the verifier's work."""
+MAX_ROWS_LOG = 18
+"""Rows of all commitments together, in bits: the verifier makes a vector of them."""
 MAX_ENTRIES = 1 << 31
 """Of one System's tensors together."""
 MAX_PIECES = 1 << 18
@@ -45,8 +50,11 @@ def check_system(system: System) -> None:
         CheckFailed: number 2, saying what is wrong where.
     """
     _check_tensors(system)
+    if sum(label.size for label in system.labels) > MAX_LABEL_VALUES:
+        _fail("labels", "more values than a verifier takes")
     for position, form in enumerate(system.forms):
         _check_form(system, form, f"form {position}")
+    _check_work(system)
     for relation in system.relations:
         _check_relation(system, relation)
     for lookup in system.lookups:
@@ -117,14 +125,27 @@ def _check_view(system: System, view: View, where: str) -> list[int]:
         if isinstance(axis, Affine):
             own = [label for label, _ in axis.terms]
             _check_positions(own, len(system.labels), where)
-            if math.prod(system.labels[label].size for label in own) > MAX_AXIS_TUPLES:
-                _fail(where, "an axis index of too many label tuples")
         else:
             own = [axis.label]
             _check_picked(system, axis, where)
         labels += own
     _check_positions(labels, len(system.labels), where)
     return labels
+
+
+def _check_work(system: System) -> None:
+    tuples = sum(
+        math.prod(system.labels[label].size for label, _ in axis.terms)
+        for form in system.forms
+        for _, view in form.views
+        for axis in view.index
+        if isinstance(axis, Affine)
+    )
+    if tuples > MAX_AXIS_TUPLES:
+        _fail("forms", "axis indices of more label tuples than a verifier takes")
+    layout = layout_of(system)
+    if layout.variables - layout.columns_log > MAX_ROWS_LOG:
+        _fail("columns_log", "more rows than a verifier takes")
 
 
 def _check_picked(system: System, axis: Picked, where: str) -> None:

@@ -176,13 +176,20 @@ def test_multiplicities_of_two_tables() -> None:
 
 def test_p_leaves_or_more() -> None:
     """Counts of p look-ups of one bad value would cancel."""
-    record = changed(RECORDS["no_relations"], ("labels", 0, 1), 1 << 24)
-    more = [["more", 1 << 24], ["most", 1 << 24]]
+    record = changed(RECORDS["no_relations"], ("labels", 0, 1), 1 << 20)
+    more = [["more", 1 << 20], ["most", 1 << 20]]
     record["labels"] += more
     record["forms"][0][0] = [0, 1, 2]
     record["lookups"][0]["labels"] = [0, 1, 2]
     with pytest.raises(CheckFailed, match="wrap"):
         system_from_files(canonical(record), b"", PRESETS)
+
+
+def test_more_than_a_verifier_takes() -> None:
+    refused("matmul", ("labels", 0, 1), 1 << 23, "labels")
+    refused("matmul", ("labels", 0, 1), 1 << 25, "integer within")
+    refused("matmul", ("tensors", 0, "shape"), [1 << 24, 1 << 24], "tensors")
+    refused("matmul", ("tensors", 0, "shape"), [1 << 12, 1 << 12], "rows")
 
 
 def test_a_bound_that_nothing_enforces() -> None:
