@@ -18,6 +18,7 @@ from zkdps.core.run import Run, make_run, proof_context
 from zkdps.core.statement import Commitment, Link, Proof, Receipt, Statement
 from zkdps.provers.sumcheck.system import PRESETS
 from zkdps.verifier_contracts.reference.sumcheck import verify
+from zkdps.verifier_contracts.reference.sumcheck.system import PRESETS as REFERENCE_PRESETS
 from zkdps.workflows import independent
 
 NAMES = ("matmul", "public_output")
@@ -127,3 +128,13 @@ def test_key_ids() -> None:
     bare = replace(key, blocks=(replace(key.blocks[0], material={}), key.blocks[1]))
     assert independent.name_of(bare, 0).startswith(f"{independent.NO_NAME}the key lacks")
     _rejected(bare, run, 0, "the key lacks")
+
+
+def test_presets_are_the_provers() -> None:
+    assert {
+        name: (preset.degree, preset.rate_bits, preset.queries, preset.grind_bits)
+        for name, preset in PRESETS.items()
+    } == {
+        name: (preset.degree, preset.rate_bits, preset.queries, preset.grind_bits)
+        for name, preset in REFERENCE_PRESETS.items()
+    }
