@@ -9,7 +9,7 @@ masks) are not made, and blocks hang together, unless there is no other way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -68,6 +68,7 @@ def cut_by_count(
     objective: Objective = Objective.BOTTLENECK,
     evaluations: int = 0,
     max_cut_points: int = MAX_CUT_POINTS,
+    kept_inside: frozenset[str] = frozenset(),
 ) -> Partition:
     """The best partition into exactly `count` blocks that was found.
 
@@ -79,6 +80,7 @@ def cut_by_count(
         evaluations: orders that the search may try beyond the fixed ones; each prices some new
             blocks, so this is for a `cost` that takes microseconds (`AdditivePricing`).
         max_cut_points: places considered in one order, the narrowest ones.
+        kept_inside: tensors that no boundary may carry, besides those that the model says.
 
     Raises:
         UsageConflict: `count` is below 1.
@@ -86,7 +88,8 @@ def cut_by_count(
     """
     if count < 1:
         raise UsageConflict(f"a model is cut into at least 1 block, not {count}")
-    planner = _Planner(read_dataflow(model), cost, Budget(), count, objective, max_cut_points)
+    flow = _keeping(read_dataflow(model), kept_inside)
+    planner = _Planner(flow, cost, Budget(), count, objective, max_cut_points)
     if count > len(planner.flow.live):
         raise BadCut(f"{count} blocks", f"the model has {len(planner.flow.live)} operators")
     found = planner.best(evaluations)
@@ -103,6 +106,7 @@ def cut_by_budget(
     max_seconds: float | None = None,
     evaluations: int = 0,
     max_cut_points: int = MAX_CUT_POINTS,
+    kept_inside: frozenset[str] = frozenset(),
 ) -> Partition:
     """The partition of least total cost whose blocks each stay within the budget.
 
@@ -111,13 +115,18 @@ def cut_by_budget(
     Raises:
         DoesNotFit: no such partition; names the operator that costs most and the cut that helps.
     """
-    flow = read_dataflow(model)
+    flow = _keeping(read_dataflow(model), kept_inside)
     budget = Budget(max_ram_bytes, max_seconds)
     planner = _Planner(flow, cost, budget, None, Objective.TOTAL, max_cut_points)
     found = planner.best(evaluations)
     if found is None:
         raise planner.why_not()
     return found
+
+
+def _keeping(flow: Dataflow, names: frozenset[str]) -> Dataflow:
+    kept = names & flow.specs.keys() - set(flow.outputs)
+    return replace(flow, uncuttable=flow.uncuttable | kept)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypedDict
 
 import onnx
 
@@ -14,8 +15,9 @@ from zkdps.circuits.cuts import cut_at_tensors, cuttable_tensors
 from zkdps.circuits.dataflow import read_dataflow
 from zkdps.circuits.dialect import Dialect
 from zkdps.circuits.load import load_model
+from zkdps.circuits.mask_chains import mask_tensors
 from zkdps.circuits.misfit import Budget, misfit
-from zkdps.circuits.partition import MAX_CUT_POINTS, cut_by_budget, cut_by_count
+from zkdps.circuits.partition import cut_by_budget, cut_by_count
 from zkdps.circuits.prepare import Prepared, prepare
 from zkdps.circuits.pricing import (
     AdditivePricing,
@@ -144,15 +146,22 @@ def _groups(
     price = pricing(model, prover, scale_bits=scale_bits, link=link)
     # Searching over orders prices many more blocks: only where a price is a sum.
     evaluations = SEARCHED_ORDERS if isinstance(price, AdditivePricing) else 0
-    max_cut_points = MAX_CUT_POINTS
+    asked: _Asked = {"evaluations": evaluations}
     if prover.dialect == Dialect.SUMCHECK:
         # Its operators are whole layers: good cuts are where little crosses, in any order.
-        evaluations, max_cut_points = 0, NARROW_CUT_POINTS
+        masks = mask_tensors(read_dataflow(model))
+        asked = {"max_cut_points": NARROW_CUT_POINTS, "kept_inside": masks}
     if cuts.blocks is not None:
-        return cut_by_count(
-            model, cuts.blocks, price, evaluations=evaluations, max_cut_points=max_cut_points
-        ).groups
-    return _within(model, price, budget_of(cuts), evaluations, max_cut_points)
+        return cut_by_count(model, cuts.blocks, price, **asked).groups
+    return _within(model, price, budget_of(cuts), asked)
+
+
+class _Asked(TypedDict, total=False):
+    """How thoroughly to search for cuts, and where not: see `circuits.partition`."""
+
+    evaluations: int
+    max_cut_points: int
+    kept_inside: frozenset[str]
 
 
 def budget_of(cuts: Cuts) -> Budget:
@@ -165,13 +174,7 @@ def budget_of(cuts: Cuts) -> Budget:
     return Budget(most_bytes if asked_bytes is None else min(asked_bytes, most_bytes), cuts.max_s)
 
 
-def _within(
-    model: onnx.ModelProto,
-    price: SegmentCost,
-    budget: Budget,
-    evaluations: int,
-    max_cut_points: int,
-) -> Groups:
+def _within(model: onnx.ModelProto, price: SegmentCost, budget: Budget, asked: _Asked) -> Groups:
     """The fewest blocks that fit: every boundary is a commitment more to make and to check."""
     flow = read_dataflow(model)
     everything = tuple(sorted(flow.live))
@@ -182,8 +185,7 @@ def _within(
         price,
         max_ram_bytes=budget.max_ram_bytes,
         max_seconds=budget.max_seconds,
-        evaluations=evaluations,
-        max_cut_points=max_cut_points,
+        **asked,
     ).groups
 
 
