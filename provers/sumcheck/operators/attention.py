@@ -315,8 +315,8 @@ def exact_product(left: Int64s, right: Int64s) -> Int64s:
 
 def _letters(shape: Sequence[int]) -> str:
     """A mask's letters: those of the scores, others along axes of size 1 that it broadcasts."""
-    named = zip(shape, ("gx", "iy", "jz"), strict=True)
-    return "".join(full if size > 1 else single for size, (full, single) in named)
+    named = zip(shape, "gij", "xyz", strict=True)
+    return "".join(full if size > 1 else single for size, full, single in named)
 
 
 def _spread(allowed: Operand, values: Integers) -> Int64s:

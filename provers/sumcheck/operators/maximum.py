@@ -56,7 +56,7 @@ class Maximum:
 
     def real(self, operands: Sequence[Reals]) -> Reals:
         """The maximum."""
-        return np.max(operands[0], axis=-1)
+        return np.asarray(np.max(operands[0], axis=-1), dtype=np.float64)
 
     def measure(self, operands: Sequence[Reals]) -> dict[str, float]:
         """Nothing: the result's width is the operand's."""
@@ -96,7 +96,7 @@ class Maximum:
 
         def gaps(values: Integers) -> Int64s:
             entries = operand.read(values)
-            return entries.max(axis=-1, keepdims=True) - entries
+            return np.asarray(entries.max(axis=-1, keepdims=True) - entries)
 
         attain(builder, self.name, axes, outer, "z", gap, gaps)
 

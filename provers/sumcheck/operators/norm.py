@@ -181,13 +181,12 @@ class Norm:
         )
         gains, shifts = self._integers(builder.width(self.name).scale_bits)
         if self.gain is None:
-            terms = [(int(gains[0]), (numerator,))]
+            doubled: list[tuple[int, tuple[int, ...]]] = [(2 * int(gains[0]), (numerator,))]
         else:
             weight = builder.weight(f"{self.name}.gain", gains, 0)
             gain = builder.form(builder.operand(weight, axes, letters[-1]))
-            terms = [(1, (numerator, gain))]
+            doubled = [(2, (numerator, gain))]
         # Twice the numerator is an integer: H stands for half units.
-        doubled = [(2 * coefficient, forms) for coefficient, forms in terms]
         if shifts is not None:
             weight = builder.weight(f"{self.name}.bias", shifts, 0)
             shift = builder.form(builder.operand(weight, axes, letters[-1]))

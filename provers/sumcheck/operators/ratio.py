@@ -81,7 +81,7 @@ class WeightedMean:
         form = builder.form(weights, labels=weights.box)
 
         def summed(held: Integers) -> Int64s:
-            return loss * weights.read(held).sum(axis=-1)
+            return np.asarray(loss * weights.read(held).sum(axis=-1))
 
         total = sum_weights(
             builder,

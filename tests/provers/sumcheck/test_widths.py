@@ -14,12 +14,13 @@ from zkdps.provers.sumcheck.operators.addition import Addition
 from zkdps.provers.sumcheck.operators.attention import Attention
 from zkdps.provers.sumcheck.operators.calibrated import fitting_scale, signed
 from zkdps.provers.sumcheck.operators.gather import Gather
+from zkdps.provers.sumcheck.operators.interface import Operator
 from zkdps.provers.sumcheck.operators.linear import Linear
 from zkdps.provers.sumcheck.operators.maximum import Maximum
 from zkdps.provers.sumcheck.operators.norm import Norm
 from zkdps.provers.sumcheck.operators.table import Table
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width
-from zkdps.provers.sumcheck.wires import whole
+from zkdps.provers.sumcheck.wires import Wire, whole
 
 RNG = np.random.default_rng(3)
 X = whole("x", (4, 6))
@@ -30,12 +31,12 @@ def linear(name: str, source: str) -> Linear:
     return Linear(name, whole(source, (4, 6)), weight, None, ("tk", "kn", "tn"))
 
 
-def heads(name: str) -> object:
+def heads(name: str) -> Wire:
     return whole(name, (4, 6)).reshape((1, 4, 6))
 
 
 def program() -> Program:
-    operations = (
+    operations: tuple[Operator, ...] = (
         *(linear(name, "x") for name in "qkv"),
         Attention("a", heads("q"), heads("k"), heads("v"), 0.4),
         linear("o", "a"),
@@ -88,7 +89,6 @@ def test_a_choice_is_deterministic_and_canonical() -> None:
     record = widths.choose(made, seen, 8, 0).record()
     assert record == widths.choose(made, dict(reversed(seen.items())), 8, 0).record()
     assert json.loads(canonical_json(record)) == record
-    assert record["x"] == [8, -(1 << 12), (1 << 12) - 1] or record["x"][0] == 8
 
 
 def test_boundaries_depend_on_their_own_magnitude_alone() -> None:

@@ -107,6 +107,11 @@ def given(columns: dict[str, np.ndarray], case: Case) -> dict[str, np.ndarray]:
     return renamed
 
 
+def plain(shape: tuple[int, ...], factor: float) -> Attention:
+    query, key, value = (whole(name, shape) for name in "qkv")
+    return Attention("a", query, key, value, factor)
+
+
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("sizes", SIZES)
 def test_integers_and_closeness(sizes: tuple[int, ...], mask: str) -> None:
@@ -230,7 +235,7 @@ def test_no_quotient_but_the_true_one_satisfies_its_relation_mod_p() -> None:
 def test_an_indicator_need_not_be_boolean_but_sums_to_one() -> None:
     """Two equal maxima may share it, in field elements."""
     x = np.ones((1, 2, 2))
-    operation = Attention("a", *(whole(name, x.shape) for name in "qkv"), 1.0)
+    operation = plain((1, 2, 2), 1.0)
     case = case_of({"q": x, "k": x, "v": x}, operation)
     half = (P + 1) // 2
     assert not case.forged(a_top_which=np.full((1, 2, 2), half))
@@ -242,7 +247,7 @@ def test_gaps_beyond_the_table_have_no_proof() -> None:
     rng = np.random.default_rng(0)
     seen = {name: 4 * rng.normal(size=(1, 4, 4)) for name in "qkv"}
     seen["k"][:, 1:] = seen["k"][:, :1] + rng.normal(size=(1, 3, 4)) * 0.01
-    operation = Attention("a", *(whole(name, (1, 4, 4)) for name in "qkv"), 0.5)
+    operation = plain((1, 4, 4), 0.5)
     other = {**seen, "k": -seen["k"]}
     other["k"][:, 0] *= -1
     assert holds(case_of(seen, operation))
@@ -252,10 +257,10 @@ def test_gaps_beyond_the_table_have_no_proof() -> None:
 
 def test_refusals() -> None:
     x = np.ones((1, 2, 2))
-    wires = [whole(name, x.shape) for name in "qkv"]
+    query, key, value = (whole(name, x.shape) for name in "qkv")
     with pytest.raises(LayoutFailed, match="not positive"):
-        case_of({"q": x, "k": x, "v": x}, Negative("a", *wires, -1.0))
-    masked = Attention("a", *wires, 1.0, False, whole("m", (2,)))
+        case_of({"q": x, "k": x, "v": x}, Negative("a", query, key, value, -1.0))
+    masked = Attention("a", query, key, value, 1.0, False, whole("m", (2,)))
     with pytest.raises(LayoutFailed, match="0 and 1"):
         case_of({"q": x, "k": x, "v": x, "m": np.array([1.0, 1.0])}, masked, counts=("m",))
 

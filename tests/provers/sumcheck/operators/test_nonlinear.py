@@ -20,7 +20,7 @@ RNG = np.random.default_rng(11)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    return 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    return np.asarray(0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))))
 
 
 # --- Softmax ---------------------------------------------------------------------------------

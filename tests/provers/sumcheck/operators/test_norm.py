@@ -43,7 +43,9 @@ def norm_case(
     return case_of(inputs, operation, scale_bits=scale_bits)
 
 
-def columns_of(case: Case, x: np.ndarray, *, is_centred: bool, gain_one: float) -> dict:
+def columns_of(
+    case: Case, x: np.ndarray, *, is_centred: bool, gain_one: float
+) -> dict[str, np.ndarray]:
     """Everything a norm commits, from Python integers."""
     rows, depth = x.shape
     scale = 8 if "x" not in case.built.widths else case.width("x").scale_bits
@@ -139,7 +141,7 @@ def test_a_massive_activation_leaves_ordinary_rows_their_precision() -> None:
 
 def test_a_residual_needs_no_value_of_its_own() -> None:
     case = norm_case(3, 24, residual=True)
-    x = sum(case.inputs[name].astype(object) for name in "xy")
+    x = case.inputs["x"].astype(object) + case.inputs["y"].astype(object)
     for name, integers in columns_of(case, x, is_centred=True, gain_one=0.0).items():
         own = {n.replace(".", "_"): n for n in case.built.positions}[name]
         assert (case[own].reshape(-1) == integers.reshape(-1)).all(), name
