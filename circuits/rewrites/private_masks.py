@@ -86,7 +86,7 @@ def _copied(
             for value in node.inputs
         ]
         old = node.outputs[0]
-        name = f"{label(reader)}/{label(node).strip('/').replace('/', '.')}"
+        name = f"{label(reader)}.{label(node).strip('/').replace('/', '.')}"
         output = ir.Value(name=name, shape=old.shape, type=old.type)
         copy = ir.node(
             node.op_type,
