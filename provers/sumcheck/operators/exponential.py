@@ -43,10 +43,10 @@ def exponential_bits(keys: int, value_bits: int) -> int:
 
     Args:
         keys: length of the rows that are summed.
-        value_bits: of the result that is divided; 2 * sum * result stays below 2^30.
+        value_bits: of the result that is divided; 2 * sum * result stays below p.
     """
     length_bits = (keys - 1).bit_length()
-    return max(1, min(10, max(8, 15 - length_bits), 28 - value_bits - length_bits))
+    return max(1, min(10, max(8, 15 - length_bits), 30 - value_bits - length_bits))
 
 
 def score_sizes(name: str, scores: Reals, allowed: np.ndarray | None = None) -> dict[str, float]:

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from tests.provers.sumcheck.operators.calibrated_blocks import Case, case_of, holds, one_of
+from tests.provers.sumcheck.satisfied import holds as satisfies
 from zkdps.core.errors import LayoutFailed, OutOfRange
+from zkdps.provers.sumcheck.execute import execute
+from zkdps.provers.sumcheck.field import P
+from zkdps.provers.sumcheck.operators.attention import Attention
+from zkdps.provers.sumcheck.operators.exponential import exponential_bits
+from zkdps.provers.sumcheck.operators.interface import Operator
 from zkdps.provers.sumcheck.operators.maximum import Maximum
+from zkdps.provers.sumcheck.operators.norm import Norm
 from zkdps.provers.sumcheck.operators.ratio import WeightedMean
 from zkdps.provers.sumcheck.operators.softmax import Softmax
 from zkdps.provers.sumcheck.operators.table import Table
@@ -77,6 +84,15 @@ def test_softmax_of_wide_scores_rounds_them() -> None:
     assert case.width("s.score").scale_bits < 12
     assert holds(case)
     assert np.abs(case.real("s") - case.expected.reshape(-1)).max() < 0.02
+
+
+@pytest.mark.parametrize(("keys", "bits"), [(1, 10), (32, 10), (128, 8), (512, 8), (1024, 7)])
+def test_exponentials_are_as_fine_as_sums_of_them_allow(keys: int, bits: int) -> None:
+    """Of values of 12 bits; the bounds are those that `divide` proves."""
+    assert exponential_bits(keys, 13) == bits
+    largest = keys << bits
+    assert (1 << 12) * 2 * largest <= P
+    assert 2 * largest * 2048 + largest + 2 * largest * 2049 < P
 
 
 # --- Maximum ---------------------------------------------------------------------------------
@@ -208,3 +224,46 @@ def test_a_mean_of_nothing_is_refused() -> None:
             masks=("m",),
             seen={"x": x, "m": mask},
         )
+
+
+# --- Any input -------------------------------------------------------------------------------
+
+
+def operators() -> dict[str, tuple[dict[str, np.ndarray], tuple[Operator, ...]]]:
+    rng = np.random.default_rng(1)
+    x, m = rng.normal(size=(1, 3, 4)), np.array([1.0, 0.0, 1.0])
+    wire, mask = whole("x", x.shape), whole("m", (3,))
+    return {
+        "softmax": ({"x": x}, (Softmax("y", wire),)),
+        "maximum": ({"x": x}, (Maximum("y", wire),)),
+        "table": ({"x": x}, (Table("y", wire, gelu),)),
+        "mean": ({"x": x, "m": m}, (WeightedMean("y", wire.reshape((3, 4)), mask),)),
+        "norm": ({"x": x}, (Norm("y", (wire,), rng.normal(size=4), rng.normal(size=4), 1e-5),)),
+        "root": ({"x": x}, (Norm("y", (wire,), None, None, 1e-5, is_centred=False),)),
+        "attention": ({"x": x, "m": m}, (Attention("y", wire, wire, wire, 0.5, True, mask),)),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(operators()))
+def test_any_input_has_a_witness_or_is_refused(name: str) -> None:
+    """Within a boundary's range, whatever calibration saw: never integers that do not satisfy."""
+    inputs, operations = operators()[name]
+    case = case_of(inputs, *operations, masks=("m",))
+    width = case.width("x")
+    rng = np.random.default_rng(0)
+    refused = 0
+    for trial in range(24):
+        size = max(1, width.high >> (trial % 8))
+        x = np.clip(
+            rng.integers(-size - 1, size + 1, size=inputs["x"].shape), width.low, width.high
+        )
+        if trial % 3 == 0:
+            x = np.where(rng.integers(0, 2, size=x.shape) == 1, width.low, width.high)
+        given = {"x": x, "m": rng.integers(0, 2, size=3)}
+        try:
+            values = execute(case.built, given)
+        except OutOfRange:
+            refused += 1
+            continue
+        assert satisfies(case.built.system, values)
+    assert refused < 24
