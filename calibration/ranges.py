@@ -74,10 +74,12 @@ class MeasuredRanges:
             low, high = (
                 item.integer(f"lookup_{end}", -_MAX_INTEGER, _MAX_INTEGER) for end in ("min", "max")
             )
-            largest = (item.integer(f"{at}max_abs", 0, _MAX_INTEGER) for at in ("", "interior_"))
+            ends, within = (
+                item.integer(f"{at}max_abs", 0, _MAX_INTEGER) for at in ("", "interior_")
+            )
             inside = item.object("interior")
             interior = {name: inside.integer(name, 0, _MAX_INTEGER) for name in inside.names()}
-            blocks.append(Ranges(low, high, *largest, interior))
+            blocks.append(Ranges(low, high, ends, within, interior))
             item.done()
         link = fields.text("link")
         if link not in {known.value for known in Link}:

@@ -22,6 +22,7 @@ from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 from zkdps.provers.engine import Limits
 from zkdps.provers.files import storage, workplace
 from zkdps.provers.sumcheck import auditor, costs, stored
+from zkdps.provers.sumcheck.arrays import read_arrays, write_arrays
 from zkdps.provers.sumcheck.choices import PRESET_OF, Choice, choice_of
 from zkdps.provers.sumcheck.joint_prover import SumcheckJointProver
 from zkdps.provers.sumcheck.runner import Runner
@@ -178,7 +179,7 @@ class SumcheckProver:
             for position in range(len(graph.inputs))
         ]
         with workplace() as folder:
-            _write_arrays(folder / "inputs.npz", stacked)
+            write_arrays(folder / "inputs.npz", stacked)
             ranges = self._runner.call(
                 "execute",
                 graph.block.index,
@@ -187,8 +188,7 @@ class SumcheckProver:
                 folder / "inputs.npz",
                 folder / "outputs.npz",
             )
-            with np.load(folder / "outputs.npz") as arrays:
-                made = [arrays[str(position)] for position in range(len(graph.outputs))]
+            made = read_arrays(folder / "outputs.npz")
         return tuple(
             Trace(
                 tuple(sample),
@@ -217,7 +217,7 @@ class SumcheckProver:
         if name in self._statements:
             return self._statements[name]
         with workplace() as folder:
-            _write_arrays(folder / "ends.npz", [tensor.integers for tensor in tensors])
+            write_arrays(folder / "ends.npz", [tensor.integers for tensor in tensors])
             found = self._runner.call(
                 "commit", index, "roots", circuit.directory, folder / "ends.npz"
             )
@@ -232,7 +232,7 @@ class SumcheckProver:
         index = circuit.graph.block.index
         statement = self.statement(circuit, trace)
         with workplace() as folder:
-            _write_arrays(folder / "inputs.npz", [tensor.integers for tensor in trace.inputs])
+            write_arrays(folder / "inputs.npz", [tensor.integers for tensor in trace.inputs])
             answer = self._runner.call(
                 "prove",
                 index,
@@ -296,8 +296,3 @@ def _ends(graph: BlockGraph, seen: Ranges) -> Ranges:
     names = {spec.name for spec in (*graph.inputs, *graph.outputs)}
     kept = {name: most for name, most in seen.interior.items() if name in names}
     return Ranges(0, 0, 0, 0, kept)
-
-
-def _write_arrays(path: Path, arrays: Sequence[np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **{str(position): array for position, array in enumerate(arrays)})

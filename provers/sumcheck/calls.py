@@ -13,10 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zkdps.core.errors import ZkdpsError
 from zkdps.provers.sumcheck import stored
+from zkdps.provers.sumcheck.arrays import read_arrays, write_arrays
 
 Answer = dict[str, Any]
 
@@ -88,11 +87,8 @@ def execute(directory: str, inputs: str, outputs: str) -> list[Answer]:
     """
     from zkdps.provers.sumcheck import executing
 
-    with np.load(inputs) as arrays:
-        given = [arrays[str(position)] for position in range(len(arrays.files))]
-    made, ranges = executing.execute_samples(Path(directory), given)
-    with Path(outputs).open("wb") as file:
-        np.savez(file, **{str(position): array for position, array in enumerate(made)})
+    made, ranges = executing.execute_samples(Path(directory), read_arrays(Path(inputs)))
+    write_arrays(Path(outputs), made)
     return ranges
 
 
@@ -101,7 +97,8 @@ def roots(directory: str, inputs: str) -> list[str]:
     """Roots of a block's boundary tensors, inputs then outputs, as hex."""
     from zkdps.provers.sumcheck import proving
 
-    return [root.hex() for root in proving.boundary_roots(Path(directory), _arrays(inputs))]
+    tensors = read_arrays(Path(inputs))
+    return [root.hex() for root in proving.boundary_roots(Path(directory), tensors)]
 
 
 @_answering
@@ -120,7 +117,7 @@ def prove_joint(directory: str, folder: str, context: str, *circuits: str) -> An
     from zkdps.provers.sumcheck import joining
 
     with _measured() as usage:
-        inputs = [_arrays(str(Path(folder) / f"{index}.npz")) for index in range(len(circuits))]
+        inputs = [read_arrays(Path(folder) / f"{index}.npz") for index in range(len(circuits))]
         places = [Path(circuit) for circuit in circuits]
         proof = joining.prove_joint(places, inputs, Path(directory), bytes.fromhex(context))
         (Path(folder) / "proof.bin").write_bytes(proof)
@@ -133,7 +130,7 @@ def prove(directory: str, inputs: str, context: str, proof: str) -> Answer:
     from zkdps.provers.sumcheck import proving
 
     with _measured() as usage:
-        data = proving.prove(Path(directory), _arrays(inputs), bytes.fromhex(context))
+        data = proving.prove(Path(directory), read_arrays(Path(inputs)), bytes.fromhex(context))
         Path(proof).write_bytes(data)
     return usage
 
@@ -155,11 +152,6 @@ def verify(folder: str, input_roots: str, output_roots: str, context: str) -> No
         bytes.fromhex(context),
         (place / "proof.bin").read_bytes(),
     )
-
-
-def _arrays(path: str) -> list[np.ndarray]:
-    with np.load(path) as arrays:
-        return [arrays[str(position)] for position in range(len(arrays.files))]
 
 
 class _measured:  # noqa: N801 (reads as a verb)

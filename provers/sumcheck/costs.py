@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from zkdps.core.plan import Cost
 from zkdps.core.prover import BlockGraph
 from zkdps.provers.sumcheck.choices import Choice
@@ -128,6 +130,6 @@ def _weights(operation: Operator) -> int:
     found = 0
     for name in ("weight", "bias", "gamma", "beta", "table"):
         value = getattr(operation, name, None)
-        if hasattr(value, "size") and hasattr(value, "dtype"):
-            found += int(value.size)
+        if isinstance(value, np.ndarray):
+            found += value.size
     return found

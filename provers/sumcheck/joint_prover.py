@@ -11,14 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zkdps.core.errors import CheckFailed, ProofError
 from zkdps.core.model_key import JOINT_PREFIX
 from zkdps.core.prover import Circuit, Trace
 from zkdps.core.statement import Commitment, Link, Proof, Usage
 from zkdps.provers.files import storage, workplace
 from zkdps.provers.sumcheck import auditor, stored
+from zkdps.provers.sumcheck.arrays import write_arrays
 from zkdps.provers.sumcheck.joint import merge
 from zkdps.provers.sumcheck.runner import Runner
 from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
@@ -59,9 +58,8 @@ class SumcheckJointProver:
         folders = [str(circuit.directory) for circuit in circuits]
         with workplace() as folder:
             for index, trace in enumerate(traces):
-                with (folder / f"{index}.npz").open("wb") as file:
-                    arrays = {str(i): tensor.integers for i, tensor in enumerate(trace.inputs)}
-                    np.savez(file, **arrays)
+                arrays = [tensor.integers for tensor in trace.inputs]
+                write_arrays(folder / f"{index}.npz", arrays)
             answer = self._runner.call(
                 "prove", WORKER, "prove_joint", directory, folder, context.hex(), *folders
             )

@@ -167,7 +167,9 @@ def test_two_inputs_and_a_second_proof_under_one_key(tmp_path: Path, machine: Ma
     judged(made, machine)
     first = made.parsed()
     arrays = read_tensors(tmp_path / "input.npz", made.built.key.plan.inputs)
-    write_tensors(tmp_path / "input.npz", {name: array / 2 for name, array in arrays.items()})
+    write_tensors(
+        tmp_path / "input.npz", {name: 0.5 * array.astype(float) for name, array in arrays.items()}
+    )
     proved = prove(
         tmp_path / "pkg", tmp_path / "input.npz", made.run, self_check=True, machine=machine
     )
