@@ -33,8 +33,14 @@ def make_gpt2_onnx(
     """GPT-2: `input_ids` (1, tokens) int64 to `logits` (1, 1, vocabulary) of the last token."""
     module = seeded(Gpt2, shape, seed, last_only=True)
     ids = torch.zeros(1, tokens, dtype=torch.int64)
-    names = {"input_names": ["input_ids"], "output_names": ["logits"]}
-    export(module, [ids], path, exporter=exporter, **names)
+    export(
+        module,
+        [ids],
+        path,
+        exporter=exporter,
+        input_names=["input_ids"],
+        output_names=["logits"],
+    )
 
 
 def make_llama_onnx(
@@ -45,11 +51,17 @@ def make_llama_onnx(
     seed: int = 0,
     exporter: Exporter = "torchscript",
 ) -> None:
-    """Llama: `input_ids`, `attention_mask` (1, tokens) int64 to `logits` (1, tokens, vocabulary)."""
+    """Llama: `input_ids`, `attention_mask` (1, tokens) int64 to logits of every token."""
     module = seeded(Llama, shape, seed)
     ids = torch.zeros(1, tokens, dtype=torch.int64)
-    names = {"input_names": ["input_ids", "attention_mask"], "output_names": ["logits"]}
-    export(module, [ids, torch.ones_like(ids)], path, exporter=exporter, **names)
+    export(
+        module,
+        [ids, torch.ones_like(ids)],
+        path,
+        exporter=exporter,
+        input_names=["input_ids", "attention_mask"],
+        output_names=["logits"],
+    )
 
 
 def random_ids(
