@@ -24,6 +24,8 @@ from zkdps.provers.sumcheck.kernels.interface import I32, Kernels, Vec
 from zkdps.provers.sumcheck.layout import Layout
 
 _SPLIT_BITS = 10
+_SMALL = 1 << 11
+"""Entries of a piece up to which two vectors of its length cost less than two passes and calls."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class _Segment:
 
     opened: _Open
     group: _Group | None
-    """`None`: the last axis is bound, the stretch runs over rows."""
+    """`None`: the stretch ends in the piece's single entry."""
     length: int
 
 
@@ -128,18 +130,16 @@ class OpeningSums:
     def _first_segments(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
         kernels = self._kernels
         rows, columns = opened.matrix.shape
+        if rows == 1 or rows * columns <= _SMALL:
+            # Small enough to write L down on this piece.
+            total = kernels.zeros(rows * columns)
+            for group in opened.groups:
+                total = kernels.add(total, kernels.outer(group.rows, group.last))
+            return self._segment(opened, kernels.lift(opened.matrix.reshape(-1)), total)
         if columns == 1:
             for group in opened.groups:
                 group.end = kernels.to_elements(group.last)[0]
             return self._row_segment(opened)
-        if rows == 1:
-            # One vector is enough: a (x) b is b, scaled.
-            total = kernels.zeros(columns)
-            for group in opened.groups:
-                (factor,) = kernels.to_elements(group.rows)
-                total = kernels.add(total, kernels.scale(group.last, factor))
-            segment = _Segment(opened, None, columns)
-            return [(segment, kernels.lift(opened.matrix[0]), total)]
         return [
             (_Segment(opened, g, columns), kernels.dot_rows(opened.matrix, g.rows), g.last)
             for g in opened.groups
@@ -156,11 +156,16 @@ class OpeningSums:
             if group.end is None:
                 raise ValueError("a group's last axis is not bound yet")
             right = kernels.add(right, kernels.scale(group.rows, group.end))
-        if rows == 1:
-            (w,), (x,) = kernels.to_elements(left), kernels.to_elements(right)
-            self._arrived.append((opened.address, w, x))
-            return []
-        return [(_Segment(opened, None, rows), left, right)]
+        return self._segment(opened, left, right)
+
+    def _segment(self, opened: _Open, left: Vec, right: Vec) -> list[tuple[_Segment, Vec, Vec]]:
+        """W and L of a whole piece, or its single entry."""
+        length = self._kernels.length(left)
+        if length > 1:
+            return [(_Segment(opened, None, length), left, right)]
+        (w,), (x,) = self._kernels.to_elements(left), self._kernels.to_elements(right)
+        self._arrived.append((opened.address, w, x))
+        return []
 
     def _leave(self) -> list[tuple[_Segment, Vec, Vec]]:
         """Take out segments of length 1, which are last; the segments that follow from them."""
