@@ -228,6 +228,10 @@ _RESIDUE = P - 1
 def _preset(value: Json, presets: Mapping[str, Preset]) -> Preset:
     record = _Reader.keys(value, ("name", "degree", "rate_bits", "queries", "grind_bits"), "preset")
     known = presets.get(_Reader.text(record["name"], "preset"))
+    numbers = [value for name, value in record.items() if name != "name"]
+    # True equals 1, and is another file.
+    if any(type(number) is not int for number in numbers):
+        raise CheckFailed(2, "preset: its parameters are integers")
     if known is None or dict(record) != {name: getattr(known, name) for name in record}:
         raise CheckFailed(2, f"preset {record['name']!r} is not one that zkdps knows")
     return known
