@@ -41,6 +41,9 @@ def form_integers(system: Space, form: Form, values: Values) -> Int64s:
     sizes = tuple(system.labels[label].size for label in form.labels)
     total = np.full(sizes, form.constant, dtype=np.int64)
     for coefficient, view in form.views:
+        if _is_whole(system, view, form.labels):
+            total += coefficient * values[view.tensor].reshape(sizes)
+            continue
         places = view_positions(system, view, form.labels, values)
         entries = values[view.tensor].reshape(-1)[np.maximum(places, 0)]
         if int(places.min()) < 0:
@@ -72,6 +75,13 @@ def view_positions(
         if int(coordinate.min()) < 0 or int(coordinate.max()) >= extent:
             inside = inside & (coordinate >= 0) & (coordinate < extent)
     return np.where(inside, place, NOTHING)
+
+
+def _is_whole(system: Space, view: View, labels: tuple[int, ...]) -> bool:
+    """Whether a view is its tensor as stored, one label an axis: the usual case, and cheap."""
+    if view.index != tuple(Affine(0, ((label, 1),)) for label in labels):
+        return False
+    return system.tensors[view.tensor].shape == tuple(system.labels[n].size for n in labels)
 
 
 def _affine(system: Space, axis: Affine, labels: tuple[int, ...]) -> Int64s:
