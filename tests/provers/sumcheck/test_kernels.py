@@ -229,7 +229,7 @@ def test_pair_round(k: Kernels, seed: int, half: int) -> None:
     a, b = draw.elements(2 * half), draw.elements(2 * half)
     zero = field.dot(a[0::2], b[0::2], k.degree)
     steps = [[field.sub(y, x) for x, y in zip(v[0::2], v[1::2], strict=True)] for v in (a, b)]
-    expected = zero, field.dot(*steps, k.degree)
+    expected = zero, field.dot(steps[0], steps[1], k.degree)
     assert k.pair_round(k.from_elements(a), k.from_elements(b)) == expected
 
 

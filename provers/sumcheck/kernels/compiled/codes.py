@@ -39,7 +39,8 @@ def _twist(source: Any, factors: Any, out: Any) -> None:
         factor = factors[j]
         x = source[j * LANES : (j + 1) * LANES]
         y = out[j * LANES : (j + 1) * LANES]
-        for t in range(LANES):
+        # Not range(LANES): a loop of known length is unrolled before it can use vectors.
+        for t in range(len(x)):
             y[t] = mul_words(x[t], factor)
 
 

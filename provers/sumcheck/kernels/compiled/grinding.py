@@ -8,7 +8,7 @@ import numpy as np
 
 from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop, primitive
 
-LANES = 64
+LANES = 256
 _U32 = np.uint32
 
 

@@ -38,6 +38,13 @@ _KINDS: dict[str, Callable[[int], Any]] = {
 _registered: list[tuple[Any, str]] = []
 
 
+@cache
+def _sources_digest() -> str:
+    """The first 64 bits of SHA-256 over the kernels' texts."""
+    texts = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()[:16]
+
+
 def primitive(function: Callable[..., Any]) -> Any:
     """An inner piece of kernels, always inlined."""
     return njit(forceinline=True)(function)
@@ -52,6 +59,9 @@ def kernel(kinds: str) -> Callable[[Callable[..., None]], Kernel]:
     """A function called from Python; one letter an argument (see `_KINDS`)."""
 
     def declare(function: Callable[..., None]) -> Kernel:
+        # numba notices a change of the kernel's own file only, not of the pieces inlined into it;
+        # under a name that depends on all files, machine code of older ones is never found.
+        function.__qualname__ = f"{function.__name__}_{_sources_digest()}"
         dispatcher = njit(nogil=True, cache=True)(function)
         _registered.append((dispatcher, kinds))
         result: Kernel = dispatcher
@@ -68,9 +78,3 @@ def compile_for(degree: int) -> None:
         dispatcher.compile(types.void(*(_KINDS[kind](degree) for kind in kinds)))
         # From here on a call with other types is an error, not another machine version.
         dispatcher.disable_compile()
-
-
-def sources_digest() -> str:
-    """SHA-256 over the kernels' texts."""
-    texts = sorted(Path(__file__).parent.glob("*.py"))
-    return sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()

@@ -129,7 +129,8 @@ class CompiledKernels:
         words = np.frombuffer(data, "<u4").astype(np.uint32)
         if words.size and int(words.max()) >= P:
             raise ValueError("a limb is not below p")
-        return self._rescaled(np.ascontiguousarray(words.reshape(-1, self.degree).T), R_SQUARED)
+        limbs = np.ascontiguousarray(words.reshape(-1, self.degree).T)
+        return self._rescaled(tuple(limbs), R_SQUARED)
 
     def lift(self, integers: Integers) -> Vec:
         out = self.zeros(len(integers))
