@@ -8,14 +8,20 @@
 
 The relations, with a_ij the 0/1 mask (absent: 1), gap d >= 0, remainder 0 <= r < 2^s:
 
-    (2^s m_i - 2^(s-1)) a_ij - 2^s d_ij + r_ij = a_ij sum_e q_ie k_je
+    2^s (m_i - d_ij) - 2^(s-1) + r_ij = sum_e q_ie k_je     where a = 1
     (d_ij, w_ij) in EXP                 b_ij (d_ij + 1 - a_ij) = 0,   sum_j b_ij = 1
     e_ij = w_ij - 2^E (1 - a_ij)        S_i = sum_j e_ij
     o_if = S_i-quotient of sum_j e_ij v_jf
 
-Where a = 0 the first says 2^s d = r < 2^s, so d = 0, w = 2^E and e = 0 whatever q and k hold; b
-cannot stand there, so the maximum is one of allowed keys.  A row without any allowed key has no b
-and no proof.  The factor has no column: it is in the table.
+Where a = 0 it is arranged that d = 0, so w = 2^E and e = 0 whatever q and k hold; b cannot stand
+there, so the maximum is one of allowed keys.  A row without any allowed key has no b and no proof.
+The factor has no column: it is in the table.  Two ways to say "where a = 1":
+
+- A mask of keys alone is a factor of the first relation, with 2^s d and r outside of it: where
+  a = 0 it says 2^s d = r < 2^s, so d = 0.
+- A mask of queries and keys would make that product as large as all pairs times e.  Instead a
+  committed slack 2^s x_ij stands in the relation, with x_ij a_ij + d_ij (1 - a_ij) = 0: where
+  a = 1 there is no slack, where a = 0 there is no gap.  x needs no range: it meets nothing else.
 """
 
 from __future__ import annotations
@@ -26,9 +32,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkdps.core.errors import OutOfRange
-from zkdps.core.prover import INSIDE
 from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
+from zkdps.provers.sumcheck.operators.attention_mask import (
+    allowed_keys,
+    letters_of_mask,
+    spread_mask,
+)
 from zkdps.provers.sumcheck.operators.calibrated import width_of
 from zkdps.provers.sumcheck.operators.exponential import (
     exponentiate,
@@ -132,14 +141,16 @@ class Attention:
         """Scores under the mask, their maximum, exponentials, one rounded division."""
         if self.factor <= 0:
             raise builder.failed(f"{self.name}: a factor of {self.factor} is not positive")
-        mask_letters = "" if self.mask is None else _letters(self._mask3.shape)
+        mask = None if self.mask is None else (self._mask3, letters_of_mask(self._mask3.shape))
         readings = [*zip(self.reads[:3], ("grie", "gje", "gjf"), strict=True)]
-        if self.mask is not None:
-            readings.append((self._mask3, mask_letters))
+        if mask is not None:
+            readings.append(mask)
         axes = builder.axes(*readings, (self.written, "grif"))
         query, key, value = (builder.operand(w, axes, letters) for w, letters in readings[:3])
-        allowed = self._allowed(builder, axes, mask_letters)
-        gap = self._define_gaps(builder, axes, query, key, allowed)
+        pattern = self._pattern if self.is_causal else None
+        allowed = allowed_keys(builder, self.name, axes, mask, pattern)
+        by_query = self.is_causal or "i" in mask_letters
+        gap = self._define_gaps(builder, axes, query, key, allowed, by_query)
         step = self.factor * 2.0 ** -builder.width(f"{self.name}.score").scale_bits
         exponentiate(builder, self.name, axes, HEADS, gap, step)
         shape = tuple(builder.extent(axes[letter]) for letter in HEADS)
@@ -151,7 +162,7 @@ class Attention:
 
         def masked(values: Integers) -> Int64s:
             held = weight.read(values)
-            return held if allowed is None else held * _spread(allowed, values)
+            return held if allowed is None else held * spread_mask(allowed, values)
 
         total = sum_weights(
             builder,
@@ -191,40 +202,6 @@ class Attention:
             allowed &= operands[3][:, None] != 0
         return np.asarray(scores, dtype=np.float64), allowed
 
-    def _allowed(
-        self, builder: Builder, axes: dict[str, Axis], mask_letters: str
-    ) -> Operand | None:
-        """The mask as one operand: given, constant, or the product of both; 0 or 1."""
-        if self.mask is not None:
-            mask = builder.operand(self._mask3, axes, mask_letters)
-            if (mask.low, mask.high, mask.scale_bits) != (0, 1, 0):
-                raise builder.failed(f"{self.name}: a mask holds 0 and 1, not other integers")
-            if not self.is_causal:
-                return mask
-        if not self.is_causal:
-            return None
-        held = builder.weight(f"{self.name}.causal", self._pattern, 0)
-        pattern = builder.operand(held, axes, "ij")
-        if self.mask is None:
-            return pattern
-        letters = ("g" if "g" in mask_letters else "") + "ij"
-        shape = tuple(builder.extent(axes[letter]) for letter in letters)
-        name = f"{self.name}.allowed"
-        builder.commit(
-            name,
-            shape,
-            Width(0, 0, 1),
-            Bound.LOOKUP,
-            lambda values: (mask.read(values) * pattern.read(values)).reshape(shape),
-        )
-        builder.range_check(name)
-        both = builder.operand(whole(name, shape), axes, letters)
-        product = (builder.form(mask), builder.form(pattern))
-        builder.relation(
-            name, labels_of(axes, letters), [(1, product), (-1, (builder.form(both),))]
-        )
-        return both
-
     def _define_gaps(
         self,
         builder: Builder,
@@ -232,11 +209,13 @@ class Attention:
         query: Operand,
         key: Operand,
         allowed: Operand | None,
+        by_query: bool,
     ) -> Operand:
         """Commit the maximum `name.top` and the gaps `name.gap` below it."""
-        top, gap, score = (
+        top, gap, slack, score = (
             f"{self.name}.top",
             f"{self.name}.gap",
+            f"{self.name}.slack",
             builder.width(f"{self.name}.score"),
         )
         shift = query.scale_bits + key.scale_bits - score.scale_bits
@@ -250,6 +229,9 @@ class Attention:
         builder.commit(gap, shape, builder.width(gap), Bound.PAIR)
         for limb, bits in zip(limbs, cuts, strict=True):
             builder.commit(limb, shape, Width(0, 0, (1 << bits) - 1), Bound.LOOKUP)
+        if by_query:
+            most = score.count + gap_width.high
+            builder.commit(slack, shape, Width(0, -most, most), Bound.HELPER)
 
         def compute(values: Integers) -> list[Int64s]:
             keys = np.swapaxes(key.read(values), -1, -2)[:, None]
@@ -260,19 +242,23 @@ class Attention:
                 largest = scores.max(axis=-1)
                 gaps = largest[..., None] - scores
             else:
-                open_ = np.broadcast_to(_spread(allowed, values) != 0, shape)
+                open_ = np.broadcast_to(spread_mask(allowed, values) != 0, shape)
                 if not open_.any(axis=-1).all():
-                    raise _closed(builder.block, self.name, shape[-1])
+                    raise no_key(builder.block, self.name, shape[-1])
                 largest = np.where(open_, scores, scores.min()).max(axis=-1)
-                gaps = np.where(open_, largest[..., None] - scores, 0)
-                rest = np.where(open_, rest, 0)
-            results = [largest, gaps]
+                below = scores - largest[..., None]
+                gaps = np.where(open_, -below, 0)
+                if by_query:
+                    slacks = np.where(open_, 0, below)
+                else:
+                    rest = np.where(open_, rest, 0)
+            results = [largest, gaps, *([slacks] if by_query else [])]
             for bits in cuts:
                 results.append(rest & ((1 << bits) - 1))
                 rest = rest >> bits
             return results
 
-        builder.step((top, gap, *limbs), compute)
+        builder.step((top, gap, *([slack] if by_query else []), *limbs), compute)
         builder.range_check(top)
         for limb in limbs:
             builder.range_check(limb)
@@ -302,7 +288,7 @@ class Attention:
 
         def blocked(values: Integers) -> Int64s:
             held = gaps.read(values)
-            return held if allowed is None else held + 1 - _spread(allowed, values)
+            return held if allowed is None else held + 1 - spread_mask(allowed, values)
 
         attain(builder, top, axes, "gri", "j", below, blocked)
         return gaps
@@ -311,21 +297,3 @@ class Attention:
 def exact_product(left: Int64s, right: Int64s) -> Int64s:
     """Integer matrix product through float64: exact while sums stay below 2^53."""
     return np.rint(left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
-
-
-def _letters(shape: Sequence[int]) -> str:
-    """A mask's letters: those of the scores, others along axes of size 1 that it broadcasts."""
-    named = zip(shape, "gij", "xyz", strict=True)
-    return "".join(full if size > 1 else single for size, full, single in named)
-
-
-def _spread(allowed: Operand, values: Integers) -> Int64s:
-    """A mask's integers, broadcasting to (g, r, i, j)."""
-    held = allowed.read(values)
-    return held[:, None] if held.ndim == 3 else held
-
-
-def _closed(block: int, name: str, keys: int) -> OutOfRange:
-    error = OutOfRange(block, INSIDE, (1, keys), (0, 0))
-    error.add_note(f"{name}: a query has no key that the mask allows")
-    return error

@@ -32,7 +32,8 @@ from zkdps.provers.sumcheck.operators.constants import integers_of
 from zkdps.provers.sumcheck.operators.interface import Reals, Role, letters_of
 from zkdps.provers.sumcheck.operators.norm_widths import common_scale, plan_norm, rounded_to
 from zkdps.provers.sumcheck.operators.quotient import divide
-from zkdps.provers.sumcheck.operators.spread import Spread, define_spread, prove_root
+from zkdps.provers.sumcheck.operators.root import prove_root
+from zkdps.provers.sumcheck.operators.spread import Spread, define_spread
 from zkdps.provers.sumcheck.program import Width, Widths
 from zkdps.provers.sumcheck.system import Int64s
 from zkdps.provers.sumcheck.wires import Wire, whole

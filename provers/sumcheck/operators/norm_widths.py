@@ -96,7 +96,7 @@ def room_bits(result: Width, reach: int) -> int:
 
 
 def straight_bits(depth: int) -> int:
-    """Bits that sigma may have so that the sum of squares stays below p: see `spread`."""
+    """Bits that sigma may have so that the sum of squares stays below p: see `root`."""
     return (math.isqrt(P - 1) - 256 * math.isqrt(depth) - 1024).bit_length() - 1
 
 

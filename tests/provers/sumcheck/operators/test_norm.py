@@ -14,7 +14,7 @@ from zkdps.core.errors import LayoutFailed, OutOfRange
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operators.addition import Addition
 from zkdps.provers.sumcheck.operators.norm import Norm
-from zkdps.provers.sumcheck.operators.spread import coarse_limit, square_limit
+from zkdps.provers.sumcheck.operators.root import coarse_limit, square_limit
 from zkdps.provers.sumcheck.operators.table import Table
 from zkdps.provers.sumcheck.wires import whole
 
