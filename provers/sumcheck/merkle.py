@@ -9,6 +9,7 @@ Source: docs/sumcheck.md, section 3.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ def open_columns(
         return np.ascontiguousarray(committed[0][list(indices)], "<u4").tobytes()
 
     data = channel.unabsorbed(width * len(indices), columns)
-    missing = _missing(indices, code_log)
+    missing = _missing(tuple(indices), code_log)
 
     def siblings() -> bytes:
         if committed is None:
@@ -110,8 +111,12 @@ def open_columns(
     return np.frombuffer(data, "<u4").reshape(len(indices), rows)
 
 
-def _missing(indices: Sequence[int], code_log: int) -> list[int]:
-    """Heap positions of the siblings that are due, from the leaves up, left to right."""
+@functools.lru_cache(maxsize=1)
+def _missing(indices: tuple[int, ...], code_log: int) -> list[int]:
+    """Heap positions of the siblings that are due, from the leaves up, left to right.
+
+    All commitments of a proof are opened at the same indices.
+    """
     level = [(1 << code_log) + i for i in indices]
     missing = []
     for _ in range(code_log):
