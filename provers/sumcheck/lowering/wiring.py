@@ -55,7 +55,9 @@ def move(node: Node, block: Block) -> list[Value]:
         return [kept]
     fill = arguments[1] if node.operator == "Pad" and len(arguments) > 1 else None
     number = 0.0 if fill is None or not fill.size else float(fill.reshape(-1)[0])
-    if not isinstance(value, Sum | Curve) or (node.operator in FILLS and isinstance(value, Curve)):
+    # A curve is computed once: before padding, which no function may change, and for all readers.
+    is_made = node.operator in FILLS or block.is_shared(node.inputs[0])
+    if not isinstance(value, Sum | Curve) or (is_made and isinstance(value, Curve)):
         value = block.sum(node.inputs[0], node)
     if fill is not None:
         arguments[1] = np.zeros_like(fill, dtype=np.int64)
