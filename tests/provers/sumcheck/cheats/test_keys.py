@@ -321,6 +321,15 @@ def _too_many_leaves(system: System) -> System:
     return replace(system, labels=labels + more, forms=forms, lookups=lookups)
 
 
+def mixed_ranges() -> Claimed:
+    """A look-up over two labels, to be blown up."""
+    make = systems.Maker()
+    a, b = make.label("a", 2), make.label("b", 2)
+    x_ = make.output("x", np.zeros((2, 2)), Bound.LOOKUP)
+    make.lookup(make.table(0, 4), make.form((a, b), make.view(x_, a, b)))
+    return claimed(make.finish(), make.values)
+
+
 UNREADABLE: dict[str, tuple[Callable[[], Claimed], Callable[[System], System]]] = {
     "one_tag_for_two_tables": (two_functions, _one_tag),
     "tag_of_the_padding": (two_functions, lambda s: with_table(s, 0, tag=0)),
@@ -355,20 +364,9 @@ UNREADABLE: dict[str, tuple[Callable[[], Claimed], Callable[[System], System]]] 
         lambda s: replace(s, preset=replace(s.preset, name="ANY")),
     ),
     "no_work": (two_functions, lambda s: replace(s, preset=replace(s.preset, grind_bits=0))),
+    "p_look_ups": (mixed_ranges, _too_many_leaves),
     "fewer_queries": (two_functions, lambda s: replace(s, preset=replace(s.preset, queries=1))),
 }
-
-
-def mixed_ranges() -> Claimed:
-    """A look-up over two labels, to be blown up."""
-    make = systems.Maker()
-    a, b = make.label("a", 2), make.label("b", 2)
-    x_ = make.output("x", np.zeros((2, 2)), Bound.LOOKUP)
-    make.lookup(make.table(0, 4), make.form((a, b), make.view(x_, a, b)))
-    return claimed(make.finish(), make.values)
-
-
-UNREADABLE["p_look_ups"] = (mixed_ranges, _too_many_leaves)
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
