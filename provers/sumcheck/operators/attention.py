@@ -36,6 +36,7 @@ from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
 from zkdps.provers.sumcheck.operators.attention_mask import (
     allowed_keys,
     letters_of_mask,
+    no_key,
     spread_mask,
 )
 from zkdps.provers.sumcheck.operators.calibrated import width_of
@@ -149,7 +150,7 @@ class Attention:
         query, key, value = (builder.operand(w, axes, letters) for w, letters in readings[:3])
         pattern = self._pattern if self.is_causal else None
         allowed = allowed_keys(builder, self.name, axes, mask, pattern)
-        by_query = self.is_causal or "i" in mask_letters
+        by_query = self.is_causal or (mask is not None and "i" in mask[1])
         gap = self._define_gaps(builder, axes, query, key, allowed, by_query)
         step = self.factor * 2.0 ** -builder.width(f"{self.name}.score").scale_bits
         exponentiate(builder, self.name, axes, HEADS, gap, step)
@@ -230,7 +231,7 @@ class Attention:
         for limb, bits in zip(limbs, cuts, strict=True):
             builder.commit(limb, shape, Width(0, 0, (1 << bits) - 1), Bound.LOOKUP)
         if by_query:
-            most = score.count + gap_width.high
+            most = score.count + builder.width(gap).high
             builder.commit(slack, shape, Width(0, -most, most), Bound.HELPER)
 
         def compute(values: Integers) -> list[Int64s]:
@@ -271,10 +272,22 @@ class Attention:
             for limb, offset in zip(limbs, offsets, strict=False)
         ]
         raised = builder.form((1 << shift, tops), constant=-half)
-        closing = builder.form((-(1 << shift), gaps), *remainder, labels=labels)
+        closing = [(-(1 << shift), gaps), *remainder]
         product = (builder.form(query, labels=query.box), builder.form(key, labels=key.box))
-        mask = () if allowed is None else (builder.form(allowed),)
-        terms = [(1, (*mask, raised)), (1, (closing,)), (-1, (*mask, *product))]
+        mask: tuple[int, ...] = ()
+        if allowed is not None and by_query:
+            slacks = builder.operand(whole(slack, shape), axes, HEADS)
+            closing.append((1 << shift, slacks))
+            open_form, shut_form = (
+                builder.form((sign, allowed), constant=constant)
+                for sign, constant in ((1, 0), (-1, 1))
+            )
+            apart = [(1, (builder.form(slacks), open_form)), (1, (builder.form(gaps), shut_form))]
+            builder.relation(slack, labels, apart)
+        elif allowed is not None:
+            mask = (builder.form(allowed),)
+        closed_form = builder.form(*closing, labels=labels)
+        terms = [(1, (*mask, raised)), (1, (closed_form,)), (-1, (*mask, *product))]
         builder.relation(gap, labels, terms)
         builder.prove_bounds(
             gap,

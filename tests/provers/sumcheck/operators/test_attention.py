@@ -59,6 +59,11 @@ class Witness:
     case: Case
     allowed: np.ndarray
 
+    @property
+    def has_slack(self) -> bool:
+        """Whether the mask tells queries apart."""
+        return "a.slack" in self.case.built.positions
+
     def columns(self, top: np.ndarray | None = None) -> dict[str, np.ndarray]:
         case = self.case
         q, k, v = (case.inputs[name].astype(object) for name in "qkv")
@@ -73,7 +78,9 @@ class Witness:
         if top is None:
             top = np.where(open_, scores, -(10**9)).max(axis=-1)
         gap = np.where(open_, top[..., None] - scores, 0)
-        rest = np.where(open_, acc + half - scores * (1 << shift), 0)
+        rest = acc + half - scores * (1 << shift)
+        if not self.has_slack:
+            rest = np.where(open_, rest, 0)
         step = q.shape[-1] ** -0.5 * 2.0**-score.scale_bits
         rows = exponential_rows(case.width("a.gap").high + 1, step, unit.bit_length() - 1)
         places = np.clip(gap.astype(np.int64), 0, len(rows) - 1)
@@ -96,6 +103,8 @@ class Witness:
             "a_top_which": which,
             "rest": rest,
         }
+        if self.has_slack:
+            columns["a_slack"] = np.where(open_, 0, scores - top[..., None])
         return {name: np.asarray(held).astype(np.int64) for name, held in columns.items()}
 
 
@@ -162,6 +171,27 @@ def test_a_masked_key_is_no_maximum_and_has_no_weight() -> None:
     columns["a_weight"][0, 0, 0] -= 1
     found = case.forged(**given(columns, case))
     assert any("a.weight" in fault for fault in found)
+
+
+@pytest.mark.parametrize("mask", ["causal", "both"])
+def test_slack_is_for_forbidden_keys_and_gaps_for_allowed_ones(mask: str) -> None:
+    case, allowed = attention_case((2, 1, 4, 4, 4, 2), mask, seed=6, closed=(1,))
+    honest = Witness(case, allowed).columns()
+    assert (honest["a_slack"] != 0).any() and not case.forged(**given(honest, case))
+    for query, key, word in ((3, 0, "allowed"), (0, 3, "forbidden")):
+        assert allowed[query, key] == (word == "allowed")
+        moved = {**honest, "a_slack": honest["a_slack"].copy(), "a_gap": honest["a_gap"].copy()}
+        # Their difference, and with it the scores' relation, stays.
+        moved["a_slack"][0, query, key] += 1
+        moved["a_gap"][0, query, key] += 1
+        found = case.forged(**given(moved, case))
+        assert any("a.slack" in fault for fault in found), word
+        assert not any("a.gap" in fault for fault in found if "relation" in fault)
+    # What stands at a forbidden key meets nothing else.
+    query, key = 0, 3
+    other = {**honest, "a_slack": honest["a_slack"].copy()}
+    other["a_slack"][0, query, key] += 1
+    assert one_of(case.forged(**given(other, case)), "a.gap")
 
 
 @pytest.mark.parametrize("mask", ["padding", "both"])
