@@ -48,6 +48,7 @@ class IntegerProver:
         """There is nothing to fit."""
 
     needs_srs = False
+    joint = None
     dialect = "ezkl"
     binds_run = False
     checks_itself = True
