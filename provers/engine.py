@@ -100,6 +100,8 @@ class WorkerKilled(WorkerError):
     signal: int
     peak_rss_bytes: int
     text: str
+    limit_bytes: int | None = None
+    """Of memory, where going above it was the reason."""
 
 
 @dataclass(eq=False)
@@ -199,7 +201,7 @@ class Worker:
         if limits.memory_bytes is not None and self._peak_rss_bytes > limits.memory_bytes:
             self.kill()
             text = f"memory limit of {limits.memory_bytes} bytes"
-            raise WorkerKilled(signal.SIGKILL, self._peak_rss_bytes, text)
+            raise WorkerKilled(signal.SIGKILL, self._peak_rss_bytes, text, limits.memory_bytes)
 
     def _death(self) -> WorkerError:
         self._reap(0)

@@ -45,7 +45,9 @@ def error_of(failure: WorkerError, block: int, step: str, where: str) -> ZkdpsEr
     if isinstance(failure, WorkerTimedOut):
         return ProverTimedOut(block, step, failure.limit_s)
     if isinstance(failure, WorkerKilled):
-        return ProverKilled(block, step, failure.signal, failure.peak_rss_bytes)
+        return ProverKilled(
+            block, step, failure.signal, failure.peak_rss_bytes, failure.limit_bytes
+        )
     if not isinstance(failure, WorkerFailure):
         raise TypeError(f"unknown worker error {type(failure).__name__}")
     if failure.os_error in _STORAGE:

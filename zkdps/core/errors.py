@@ -446,13 +446,18 @@ class ProverKilled(ProofError):
     step: str
     signal: int
     peak_rss_bytes: int
+    limit_bytes: int | None = None
+    """Of memory, where going above it was the reason."""
     hint = "`zkdps plan --max-ram` cuts smaller blocks; the same command resumes at this block"
 
     def message(self) -> str:
         return (
             f"block {self.block}: {self.step} was killed by signal {self.signal} at "
-            f"{self.peak_rss_bytes / 1e6:.0f} MB"
+            f"{self.peak_rss_bytes / 1e6:.0f} MB{self._why()}"
         )
+
+    def _why(self) -> str:
+        return "" if self.limit_bytes is None else f", the limit is {self.limit_bytes / 1e6:.0f} MB"
 
 
 @dataclass(eq=False)
