@@ -12,49 +12,28 @@ Source: docs/sumcheck.md, section 5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from zkdps.provers.sumcheck import field as scalars
-from zkdps.provers.sumcheck.axes import Support
 from zkdps.provers.sumcheck.field import Element
-from zkdps.provers.sumcheck.functionals import Claim, Places, pieces_met
+from zkdps.provers.sumcheck.functionals import Claim, Places
 from zkdps.provers.sumcheck.kernels.interface import I32, Kernels, Vec
 from zkdps.provers.sumcheck.layout import Layout
+from zkdps.provers.sumcheck.opening_pieces import Group, Opened, idle_pieces, opened_pieces
 
 _SPLIT_BITS = 10
 _SMALL = 1 << 11
 """Entries of a piece up to which two vectors of its length cost less than two passes and calls."""
 
 
-@dataclass(slots=True)
-class _Group:
-    """Claims on one piece that agree on the last axis."""
-
-    last: Vec
-    rows: Vec
-    """The sum of the claims' row parts."""
-    end: Element | None = None
-    """The last axis's vector, bound."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """A piece that claims meet."""
-
-    address: int
-    matrix: I32
-    """(rows, last axis)."""
-    groups: list[_Group] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class _Segment:
     """A stretch of the two vectors whose inner product is being summed."""
 
-    opened: _Open
-    group: _Group | None
+    opened: Opened
+    group: Group | None
     """`None`: the stretch ends in the piece's single entry."""
     length: int
 
@@ -79,10 +58,10 @@ class OpeningSums:
         self._singles = kernels.zeros(0), kernels.zeros(0)
         self._arrived: list[tuple[int, Element, Element]] = []
         fresh: list[tuple[_Segment, Vec, Vec]] = []
-        met = _opened(kernels, layout, places, claims, weights, integers)
+        met = opened_pieces(kernels, layout, places, claims, weights, integers)
         for opened in met:
             fresh += self._first_segments(opened)
-        self._idle = _idle(layout, integers, {opened.address for opened in met})
+        self._idle = idle_pieces(layout, integers, {opened.address for opened in met})
         self._enter(fresh)
         self._bind_idle()
         self._pair_singles()
@@ -127,7 +106,7 @@ class OpeningSums:
             end = kernels.dot(inner, kernels.eq_table(point[: depth - low]))
             self._arrived.append((address, end, scalars.zero(kernels.degree)))
 
-    def _first_segments(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
+    def _first_segments(self, opened: Opened) -> list[tuple[_Segment, Vec, Vec]]:
         kernels = self._kernels
         rows, columns = opened.matrix.shape
         if rows == 1 or rows * columns <= _SMALL:
@@ -145,7 +124,7 @@ class OpeningSums:
             for g in opened.groups
         ]
 
-    def _row_segment(self, opened: _Open) -> list[tuple[_Segment, Vec, Vec]]:
+    def _row_segment(self, opened: Opened) -> list[tuple[_Segment, Vec, Vec]]:
         """The last axis is bound: W and L over the rows."""
         kernels = self._kernels
         rows, columns = opened.matrix.shape
@@ -158,7 +137,7 @@ class OpeningSums:
             right = kernels.add(right, kernels.scale(group.rows, group.end))
         return self._segment(opened, left, right)
 
-    def _segment(self, opened: _Open, left: Vec, right: Vec) -> list[tuple[_Segment, Vec, Vec]]:
+    def _segment(self, opened: Opened, left: Vec, right: Vec) -> list[tuple[_Segment, Vec, Vec]]:
         """W and L of a whole piece, or its single entry."""
         length = self._kernels.length(left)
         if length > 1:
@@ -181,7 +160,7 @@ class OpeningSums:
         self._right = kernels.take(self._right, 0, size)
         self._segments = self._segments[:kept]
         fresh: list[tuple[_Segment, Vec, Vec]] = []
-        bound_rows: list[_Open] = []
+        bound_rows: list[Opened] = []
         for segment, w, x in zip(done, w_ends, l_ends, strict=True):
             if segment.group is None:
                 self._arrived.append((segment.opened.address, w, x))
@@ -237,77 +216,3 @@ class OpeningSums:
             kernels.scatter(left, positions, size),
             kernels.scatter(right, positions, size),
         )
-
-
-def _opened(
-    kernels: Kernels,
-    layout: Layout,
-    places: Places,
-    claims: Sequence[Claim],
-    weights: Sequence[Element],
-    integers: Sequence[I32],
-) -> list[_Open]:
-    """The pieces that claims meet, with the claims grouped by their vector of the last axis."""
-    opened: dict[tuple[int, int], _Open] = {}
-    groups: dict[tuple[int, int, Support | None], _Group] = {}
-    unit = kernels.from_elements([scalars.one(kernels.degree)])
-    padded: dict[tuple[Support, int, int], Vec] = {}
-
-    def cut(vector: Support, start: int, length: int) -> Vec:
-        key = (vector, start, length)
-        if key not in padded:
-            padded[key] = _cut(kernels, vector, start, length)
-        return padded[key]
-
-    for claim, weight in zip(claims, weights, strict=True):
-        for product in claim.products:
-            coefficient = scalars.mul(weight, product.coefficient)
-            for number, piece in pieces_met(places, product):
-                key = (number, piece.offset)
-                if key not in opened:
-                    columns = piece.lengths[-1] if piece.lengths else 1
-                    flat = integers[number][piece.offset : piece.offset + piece.size]
-                    address = layout.commitments[number].slot + piece.offset
-                    opened[key] = _Open(address, flat.reshape(-1, columns))
-                rows = kernels.from_elements([coefficient])
-                cuts = list(zip(product.vectors, piece.starts, piece.lengths, strict=True))
-                for vector, start, length in cuts[:-1]:
-                    part = cut(vector, start, length)
-                    # The first factor is a scalar.
-                    if kernels.length(rows) == 1:
-                        rows = kernels.scale(part, kernels.to_elements(rows)[0])
-                    else:
-                        rows = kernels.outer(rows, part)
-                last = cuts[-1][0] if cuts else None
-                group = groups.get((*key, last))
-                if group is None:
-                    vec = unit if not cuts else cut(*cuts[-1])
-                    groups[(*key, last)] = group = _Group(vec, rows)
-                    opened[key].groups.append(group)
-                else:
-                    group.rows = kernels.add(group.rows, rows)
-    return list(opened.values())
-
-
-def _idle(
-    layout: Layout, integers: Sequence[I32], met: set[int]
-) -> dict[int, list[tuple[int, I32]]]:
-    """The other pieces' addresses and integers, by the variables of a piece."""
-    found: dict[int, list[tuple[int, I32]]] = {}
-    for commitment, flat in zip(layout.commitments, integers, strict=True):
-        for piece in commitment.pieces:
-            address = commitment.slot + piece.offset
-            if address not in met:
-                part = flat[piece.offset : piece.offset + piece.size]
-                found.setdefault(piece.size.bit_length() - 1, []).append((address, part))
-    return found
-
-
-def _cut(kernels: Kernels, vector: Support, start: int, length: int) -> Vec:
-    """The vector on one cut of its axis, zeros where it has none."""
-    low, high = max(start, vector.start), min(start + length, vector.start + vector.length)
-    inner = kernels.take(vector.vec, low - vector.start, high - vector.start)
-    if high - low == length:
-        return inner
-    before, after = kernels.zeros(low - start), kernels.zeros(start + length - high)
-    return kernels.concat([before, inner, after])

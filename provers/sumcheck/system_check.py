@@ -28,7 +28,7 @@ from zkdps.provers.sumcheck.system import (
 
 MAX_COUNT = 1 << 18
 """Entries of any list."""
-MAX_SIZE = 1 << 24
+MAX_SIZE = 1 << 23
 """Values of a label, entries of a tensor's axis, rows of a table."""
 MAX_LABEL_VALUES = 1 << 22
 """Values of all labels together: the verifier makes a vector for each label."""
@@ -36,10 +36,11 @@ MAX_AXIS_TUPLES = 1 << 25
 """Label tuples of all axis indices together: the verifier's work."""
 MAX_ROWS_LOG = 18
 """Rows of all commitments together, in bits: the verifier makes a vector of them."""
-MAX_ENTRIES = 1 << 31
+MAX_ENTRIES = 1 << 32
 """Of one System's tensors together."""
 MAX_PIECES = 1 << 18
 MAX_RANK = 8
+MAX_COLUMNS_LOG = 20
 MAX_FORMS_A_TERM = 3
 
 
