@@ -4,9 +4,23 @@
 was measured, on which machine, with which versions, and how busy the machine was meanwhile.
 """
 
-from benches import cifar_recipe, cost_model, digits_accuracy, overhead
+from benches import (
+    cifar_recipe,
+    cost_model,
+    digits_accuracy,
+    overhead,
+    sumcheck_accuracy,
+    sumcheck_minilm,
+)
 
 BENCHES = {
     bench.name: bench
-    for bench in (cifar_recipe.BENCH, overhead.BENCH, cost_model.BENCH, digits_accuracy.BENCH)
+    for bench in (
+        cifar_recipe.BENCH,
+        overhead.BENCH,
+        cost_model.BENCH,
+        digits_accuracy.BENCH,
+        sumcheck_minilm.BENCH,
+        sumcheck_accuracy.BENCH,
+    )
 }
