@@ -32,6 +32,7 @@ from zkdps.circuits.rewrites import (
     casts,
     choices,
     cumulative,
+    einsums,
     extrema,
     folds,
     gelu,
@@ -83,7 +84,12 @@ PASSES: tuple[Pass, ...] = (
     scales.apply,
 )
 
-SUMCHECK_PASSES: tuple[Pass, ...] = (resize.apply, batch_norm.apply, gemm_factors.apply)
+SUMCHECK_PASSES: tuple[Pass, ...] = (
+    resize.apply,
+    batch_norm.apply,
+    gemm_factors.apply,
+    einsums.apply,
+)
 """What becomes simpler for every back end."""
 
 ROUNDS = 16

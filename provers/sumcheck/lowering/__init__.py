@@ -10,11 +10,13 @@ repeated, rotary embeddings.  What no rule covers is refused by operator and nod
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from zkdps.core.errors import MalformedModel, UnsupportedOperator
@@ -28,7 +30,7 @@ from zkdps.provers.sumcheck.lowering import (
     reductions,
     wiring,
 )
-from zkdps.provers.sumcheck.lowering.block import Block
+from zkdps.provers.sumcheck.lowering.block import MAX_ENTRIES, Block
 from zkdps.provers.sumcheck.lowering.expressions import FUNCTIONS
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
@@ -83,11 +85,7 @@ def lower(graph: BlockGraph) -> Program:
         UnsupportedOperator: by operator and node, what has no proof here.
         MalformedModel: the bytes are not the block that the record describes.
     """
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(graph.onnx)
-    except Exception as error:  # protobuf's own DecodeError has no public home
-        raise MalformedModel(f"block {graph.block.name!r}", "not an ONNX protobuf") from error
+    model = _parsed(graph)
     opset = next((entry.version for entry in model.opset_import if not entry.domain), 0)
     nodes = [Node(proto, int(opset)) for proto in model.graph.node]
     names = {spec.name for spec in (*graph.inputs, *graph.outputs)}
@@ -108,6 +106,26 @@ def lower(graph: BlockGraph) -> Program:
         (made.name, block.wire(made.name, _maker(made.name, nodes))) for made in graph.outputs
     )
     return Program(inputs, tuple(block.operations), outputs)
+
+
+def _parsed(graph: BlockGraph) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(graph.onnx)
+    except DecodeError as error:
+        raise MalformedModel(f"block {graph.block.name!r}", "not an ONNX protobuf") from error
+    makers = {name: node for node in model.graph.node for name in node.output}
+    for value in (*model.graph.value_info, *model.graph.output):
+        dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        if value.name in makers and math.prod(dims) > MAX_ENTRIES:
+            maker = makers[value.name]
+            raise UnsupportedOperator(
+                maker.op_type,
+                maker.name,
+                f"it makes {math.prod(dims)} numbers, over {MAX_ENTRIES}",
+                "make the model or its input smaller",
+            )
+    return model
 
 
 def _lowered(node: Node, block: Block) -> list[Value]:

@@ -23,6 +23,9 @@ from zkdps.provers.sumcheck.lowering.values import (
 from zkdps.provers.sumcheck.operators.interface import Operator
 from zkdps.provers.sumcheck.wires import Wire
 
+MAX_ENTRIES = 1 << 28
+"""Of one tensor, or of all windows of one: each takes 8 bytes while it is lowered."""
+
 
 @dataclass(slots=True)
 class Block:

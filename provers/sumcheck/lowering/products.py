@@ -8,7 +8,7 @@ import numpy as np
 
 from zkdps.provers.sumcheck.lowering import emit
 from zkdps.provers.sumcheck.lowering.attention import attended
-from zkdps.provers.sumcheck.lowering.block import Block
+from zkdps.provers.sumcheck.lowering.block import MAX_ENTRIES, Block
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
     Constant,
@@ -125,6 +125,9 @@ def convolve(node: Node, block: Block) -> Value:
     spatial = weight.ndim - 2
     wire = block.wire(node.inputs[0], node)
     pads = node.integers("pads", [0] * 2 * spatial)
+    sizes = block.values[node.inputs[0]].shape
+    if int(np.prod(sizes)) * int(np.prod(weight.shape[2:])) > MAX_ENTRIES:
+        raise node.refused("its windows are too many", "use a smaller image or kernel")
     wire = wire.pad((0, 0, *pads[:spatial]), (0, 0, *pads[spatial:]))
     windows = wire.windows(
         tuple(range(2, 2 + spatial)),

@@ -68,6 +68,15 @@ MASKS: dict[str, tuple[Callable[..., Any], bool, bool]] = {
 }
 
 
+OTHERS = {
+    "plain": (False, False),
+    "causal": (True, False),
+    "masked": (False, True),
+    "einsum": (False, False),
+}
+"""Torch's own attention function, and attention in Einstein's notation."""
+
+
 def heads(x: Any) -> Any:
     return x.view(1, TOKENS, HEADS, WIDTH // HEADS).transpose(1, 2)
 
@@ -77,14 +86,19 @@ class Masked(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inner = nn.ModuleList(nn.Linear(WIDTH, 3 * WIDTH) for _ in range(len(MASKS) + 3))
+        self.inner = nn.ModuleList(
+            nn.Linear(WIDTH, 3 * WIDTH) for _ in range(len(MASKS) + len(OTHERS))
+        )
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> tuple[Any, ...]:
         made = []
         ours: list[Any] = [masked for masked, _, _ in MASKS.values()]
-        for layer, masked in zip(self.inner, [*ours, "plain", "causal", "masked"], strict=True):
+        for layer, masked in zip(self.inner, [*ours, *OTHERS], strict=True):
             query, key, value = (heads(part) for part in layer(x).chunk(3, dim=-1))
-            if isinstance(masked, str):
+            if masked == "einsum":
+                weights = torch.einsum("bhid,bhjd->bhij", query, key) * 0.5
+                made.append(torch.einsum("bhij,bhjd->bhid", weights.softmax(-1), value))
+            elif isinstance(masked, str):
                 made.append(_torch_attention(query, key, value, masked, mask))
             else:
                 scores = masked(query @ key.transpose(-1, -2) / 2.0, mask)
@@ -110,7 +124,7 @@ def test_masks(exporter: Exporter) -> None:
     torch.manual_seed(0)
     given = [torch.randn(1, TOKENS, WIDTH), torch.tensor([[1, 1, 1, 1, 0, 0]])]
     expected = [(is_causal, has_mask) for _, is_causal, has_mask in MASKS.values()]
-    expected += [(False, False), (True, False), (False, True)]
+    expected += OTHERS.values()
     model, inputs = exported(Masked(), given, exporter, len(expected))
     program = agree(model, inputs)
     found = [(made.is_causal, made.mask is not None) for made in attentions(program)]

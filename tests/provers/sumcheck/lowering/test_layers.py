@@ -180,6 +180,7 @@ class Layers(nn.Module):
             torch.matmul(x, self.weight),
             torch.matmul(self.weight[0].T, x),
             torch.matmul(x, x.transpose(2, 3)) * 0.5,
+            torch.einsum("nchw,cwk->nhck", x, self.weight),
             torch.addmm(torch.ones(3), x[0, 0], self.weight[0], alpha=0.5),
         )
 
@@ -187,7 +188,7 @@ class Layers(nn.Module):
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_layers_with_weights(exporter: Exporter) -> None:
     torch.manual_seed(0)
-    model, inputs = exported(Layers().eval(), [torch.randn(1, 4, 8, 8)], exporter, 15)
+    model, inputs = exported(Layers().eval(), [torch.randn(1, 4, 8, 8)], exporter, 16)
     program = agree(model, inputs)
-    assert counts(program)["Linear"] == 12
+    assert counts(program)["Linear"] == 13
     assert counts(program)["Contraction"] == 1

@@ -172,3 +172,17 @@ def test_programs_do_not_depend_on_the_run() -> None:
     graph = whole_block(made)
     first, second = lower(graph), lower(graph)
     assert [str(o.name) for o in first.operations] == [str(o.name) for o in second.operations]
+
+
+def test_too_many_numbers_are_refused_before_they_are_made() -> None:
+    size = np.array([1 << 12, 1 << 12, 1 << 12, 4], dtype=np.int64)
+    made = model(
+        [node("Expand", "x", "size", to="wide"), node("ReduceMean", "wide")],
+        [("x", FLOAT, (4,))],
+        size=size,
+    )
+    spec = TensorSpec("x", (4,), "float32", 8)
+    result = TensorSpec("y", (1, 1, 1, 1), "float32", 8)
+    graph = BlockGraph(Block(0, "b", ("x",), ("y",)), made.SerializeToString(), (spec,), (result,))
+    with pytest.raises(UnsupportedOperator, match="over"):
+        lower(graph)
