@@ -1,9 +1,10 @@
 """Scale and range of every value of a block, from how large calibration saw it become.
 
 Scales are powers of two.  A value gets as many bits as its most demanding consumer affords: what is
-multiplied with another activation few, what is only added or normalised many.  Then the scale is
-the finest at which what calibration saw, margin included, fits.  Boundaries have the chain's scale,
-and the range that their largest value needs, on both sides alike.
+multiplied with another activation few, what is only added or normalised many, and more where one
+massive entry would hide the others.  Then the scale is the finest at which what calibration saw,
+margin included, fits.  Boundaries have the chain's scale, and the range that their largest value
+needs, on both sides alike.
 
 The choice is a function of its arguments alone, so an auditor makes it again.
 """
@@ -19,6 +20,7 @@ from zkdps.core.errors import LayoutFailed
 from zkdps.provers.sumcheck.operators.calibrated import Calibrated, fitting_scale, signed
 from zkdps.provers.sumcheck.operators.gather import Gather
 from zkdps.provers.sumcheck.operators.interface import Role
+from zkdps.provers.sumcheck.operators.norm import Norm
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width
 
 OPERAND_BITS = {
@@ -31,6 +33,10 @@ OPERAND_BITS = {
 }
 """Bits of what an operator of that role reads.  `Role.EXACT` asks for what its result gets."""
 MAX_BITS = 16
+MAX_STREAM_BITS = 20
+"""The same where ordinary entries would be too coarse beside the largest."""
+TOLERATED_STEP = 1 / 64
+"""Of a norm's operand, in standard deviations of an ordinary row."""
 MAX_BOUNDARY_BITS = 20
 """A wider boundary is refused: its chain's scale is too fine."""
 MAX_SCALE_BITS = 24
@@ -85,13 +91,16 @@ def choose(
     for name, _ in program.outputs:
         if name not in chosen:
             chosen[name] = _boundary_width(name, seen, scale_bits)
-    bits = _bits(program)
+    bits, steps = _bits(program), _steps(program, seen)
     for operation in program.operations:
         name = operation.name
         afforded = bits.get(name)
         if afforded is None:
             chosen[name] = _boundary_width(name, seen, scale_bits)
         else:
+            if afforded == MAX_BITS and name in steps:
+                needed = math.ceil(math.log2(max(seen(name) / steps[name], 1.0))) + 1
+                afforded = min(max(needed, MAX_BITS), MAX_STREAM_BITS)
             limit = (1 << (afforded - 1)) - 1
             chosen[name] = signed(afforded, min(fitting_scale(limit, seen(name)), MAX_SCALE_BITS))
         if isinstance(operation, Calibrated):
@@ -111,6 +120,25 @@ def _bits(program: Program) -> dict[str, int]:
             for part in wire.parts:
                 bits[part.value] = min(afforded, bits.get(part.value, MAX_BITS))
     return bits
+
+
+def _steps(program: Program, seen: _Seen) -> dict[str, float]:
+    """How coarse a value may be for the norms that read it, or sums of it: a real step.
+
+    A single massive entry would make everything around it coarse otherwise.
+    """
+    steps: dict[str, float] = {}
+    for operation in reversed(program.operations):
+        step = steps.get(operation.name) if operation.role is Role.RESIDUAL else None
+        if isinstance(operation, Norm):
+            ordinary = 1.0 / max(seen(f"{operation.name}.quiet"), 2.0**-20)
+            step = TOLERATED_STEP * ordinary / math.sqrt(operation.shape[-1])
+        if step is None:
+            continue
+        for wire in operation.reads:
+            for part in wire.parts:
+                steps[part.value] = min(step, steps.get(part.value, math.inf))
+    return steps
 
 
 @dataclass(frozen=True, slots=True)

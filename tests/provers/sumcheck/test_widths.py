@@ -125,6 +125,25 @@ def test_an_exact_copy_asks_for_what_its_readers_ask() -> None:
     assert chosen("m") == chosen("l")
 
 
+def test_a_stream_with_a_massive_entry_gets_more_bits() -> None:
+    """The sum, and what is added to it, as long as norms alone read them."""
+    stream = Addition("s", ((1.0, whole("o", (4, 6))), (1.0, X)))
+    norm = Norm("n", (whole("s", (4, 6)),), None, None, 1e-5)
+    operations = (linear("o", "x"), stream, norm)
+    inputs = (InputSpec("x", (4, 6), Kind.REAL),)
+    made = Program(inputs, operations, (("y", whole("n", (4, 6))),))
+    seen = {"x": 3.0, "o": 3.0, "s": 5.0, "n": 2.0, "y": 2.0}
+    calm = {**seen, "n.deviation": 6.0, "n.quiet": 1 / 4}
+    chosen = widths.choose(made, calm, 8, 0)
+    assert chosen("s").count == chosen("o").count == 1 << 16
+    massive = {**seen, "o": 4000.0, "s": 4000.0, "n.deviation": 5000.0, "n.quiet": 1 / 4}
+    chosen = widths.choose(made, massive, 8, 0)
+    assert chosen("s").count == chosen("o").count == 1 << 19
+    assert 2.0 ** -chosen("s").scale_bits <= 4 / 6**0.5 / 64
+    wild = {**massive, "o": 1e7, "s": 1e7}
+    assert widths.choose(made, wild, 8, 0)("s").count == 1 << 20
+
+
 def test_refusals() -> None:
     made = program()
     seen = maxima(made)
