@@ -89,6 +89,7 @@ SUMCHECK_PASSES: tuple[Pass, ...] = (
     batch_norm.apply,
     gemm_factors.apply,
     einsums.apply,
+    log_softmax.apply,
 )
 """What becomes simpler for every back end."""
 
