@@ -76,21 +76,23 @@ def root() -> None:
 @verb(root, "demo")
 @argument("name", type=click.Choice(["digits", "transformer"]), default="digits")
 @option("--folder", type=PATH, help="Keep the package, key and run here.")
+@options.prover
 @options.on_machine
 @options.watched
-def demo_command(name: str, folder: Path | None, machine: Machine, voice: Voice) -> None:
+def demo_command(name: str, folder: Path | None, voice: Voice, **asked: Any) -> None:
     """Build, prove and verify a small model, and show the chain.
 
     \b
     Examples:
       zkdps demo
       zkdps demo transformer --folder demo-files
+      zkdps demo transformer --prover sumcheck
     """
     settle()
     from zkdps.workflows.demo import demo
 
     with voice.watching() as observer:
-        report = demo(name, folder, machine=machine, observer=observer)
+        report = demo(name, folder, **asked, observer=observer)
     voice.emit(report, records.of_demo, pages.demo_page)
 
 

@@ -82,6 +82,8 @@ class EzklProver:
 
     # --- This machine's constants ----------------------------------------------------------------
 
+    can_fit = True
+
     def machine_constants(self) -> Machine:
         """What `estimate` works with; `measured` says whether it was fitted here."""
         return machine_constants(self._srs_cache, self.version)

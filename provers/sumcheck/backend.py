@@ -42,6 +42,7 @@ class SumcheckProver:
     binds_run = True
     checks_itself = False
     links = (Link.MERKLE,)
+    can_fit = False
     is_fitted = False
 
     def __init__(self, limits: Limits, security: str, jobs: int, is_joint: bool) -> None:

@@ -42,6 +42,7 @@ class IntegerProver:
     executed: int = 0
     """Samples executed so far, over all blocks."""
 
+    can_fit: bool = False
     is_fitted: bool = False
 
     def fit(self) -> None:

@@ -187,6 +187,10 @@ class Prover(Protocol):
         """Start what `prove` will need, if that takes a while, and do not wait for it."""
 
     @property
+    def can_fit(self) -> bool:
+        """Whether `fit` does anything."""
+
+    @property
     def is_fitted(self) -> bool:
         """Whether `estimate` uses constants measured on this machine."""
 

@@ -102,6 +102,15 @@ max_ram = option(
 )
 
 
+prover = option(
+    "--prover",
+    type=click.Choice(["ezkl", "sumcheck", "auto"]),
+    default="ezkl",
+    show_default=True,
+    help="The back end; `auto` says what it chose and why.",
+)
+
+
 def speaking(command: Command) -> Command:
     """Adds `--json`; the command gets `voice`."""
 
@@ -140,13 +149,7 @@ def proving_with(command: Command) -> Command:
             is_flag=True,
             help="Contracts will verify the proofs: `auto` then means ezkl.",
         ),
-        option(
-            "--prover",
-            type=click.Choice(["ezkl", "sumcheck", "auto"]),
-            default="ezkl",
-            show_default=True,
-            help="The back end; `auto` says what it chose and why.",
-        ),
+        prover,
     ):
         command = decorate(command)
     return command

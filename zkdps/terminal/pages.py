@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from zkdps.terminal.output import grid, table, words
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from zkdps.core.plan import Plan, TensorSpec
+    from zkdps.core.plan import Cost, Plan, TensorSpec
     from zkdps.core.statement import Usage
     from zkdps.terminal.output import Page
     from zkdps.workflows.reports import (
@@ -32,6 +32,7 @@ MAX_VALUES = 16
 """Output values shown of a tensor; `--json` and `--output-file` give all."""
 
 _PLAN_NUMBERS = ("rows", "k", "pk", "setup RAM", "prove RAM", "setup", "prove")
+_SUMCHECK_NUMBERS = ("entries", "prove RAM", "setup", "prove", "proof")
 
 
 def tensors_page(tensors: Sequence[TensorSpec]) -> Page:
@@ -43,14 +44,15 @@ def tensors_page(tensors: Sequence[TensorSpec]) -> Page:
 def plan_page(report: PlanReport) -> Page:
     """Blocks with their predicted costs and totals, then boundaries."""
     blocks = zip(report.plan.blocks, report.blocks, strict=True)
-    rows = [(str(block.index), block.name, *_cost_row(planned)) for block, planned in blocks]
+    numbers, cells = _plan_numbers(report)
+    rows = [
+        (str(block.index), block.name, _operators(planned), *cells([planned.cost]))
+        for block, planned in blocks
+    ]
+    total = ("total", "", "", *cells([planned.cost for planned in report.blocks]))
     source = "this machine's probes" if report.is_measured else "another machine's constants"
     return [
-        table(
-            ("block", "name", "operators", *_PLAN_NUMBERS),
-            [*rows, _total_row(report)],
-            numbers=_PLAN_NUMBERS,
-        ),
+        table(("block", "name", "operators", *numbers), [*rows, total], numbers=numbers),
         table(("from", "to", "tensor", "shape", "type"), _boundary_rows(report.plan)),
         *(words("rewrite:", line) for line in report.rewrites),
         words(f"scale_bits {report.scale_bits}; CPU seconds predicted from {source}"),
@@ -153,37 +155,42 @@ def demo_page(report: DemoReport) -> Page:
     ]
 
 
-def _cost_row(planned: PlannedBlock) -> tuple[str, ...]:
-    cost = planned.cost
-    operators = ", ".join(
+def _operators(planned: PlannedBlock) -> str:
+    return ", ".join(
         name if count == 1 else f"{count} {name}" for name, count in planned.operators.items()
     )
-    return (
-        operators,
-        str(cost.rows),
-        str(cost.logrows),
-        format_size(cost.pk_bytes),
-        format_size(cost.setup_rss_bytes),
-        format_size(cost.prove_rss_bytes),
-        format_seconds(cost.setup_s),
-        format_seconds(cost.prove_s),
-    )
 
 
-def _total_row(report: PlanReport) -> tuple[str, ...]:
-    costs = [planned.cost for planned in report.blocks]
-    # Blocks are set up and proved one after the other: memory is the largest, the rest adds up.
+Cells = Callable[[Sequence["Cost"]], tuple[str, ...]]
+"""Costs of blocks that run one after the other: memory is the largest, the rest adds up."""
+
+
+def _plan_numbers(report: PlanReport) -> tuple[tuple[str, ...], Cells]:
+    """Heads and cells, of what the back end's circuits are measured by."""
+    if report.prover == "sumcheck":
+        return _SUMCHECK_NUMBERS, _sumcheck_cells
+    return _PLAN_NUMBERS, _circuit_cells
+
+
+def _circuit_cells(costs: Sequence[Cost]) -> tuple[str, ...]:
     return (
-        "total",
-        "",
-        "",
         str(sum(cost.rows for cost in costs)),
-        "",
+        str(costs[0].logrows) if len(costs) == 1 else "",
         format_size(sum(cost.pk_bytes for cost in costs)),
         format_size(max(cost.setup_rss_bytes for cost in costs)),
         format_size(max(cost.prove_rss_bytes for cost in costs)),
         format_seconds(sum(cost.setup_s for cost in costs)),
         format_seconds(sum(cost.prove_s for cost in costs)),
+    )
+
+
+def _sumcheck_cells(costs: Sequence[Cost]) -> tuple[str, ...]:
+    return (
+        str(sum(cost.rows for cost in costs)),
+        format_size(max(cost.prove_rss_bytes for cost in costs)),
+        format_seconds(sum(cost.setup_s for cost in costs)),
+        format_seconds(sum(cost.prove_s for cost in costs)),
+        format_size(sum(cost.proof_bytes for cost in costs)),
     )
 
 

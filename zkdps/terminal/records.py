@@ -37,6 +37,7 @@ def of_tensors(tensors: Sequence[TensorSpec]) -> Record:
 def of_plan(report: PlanReport) -> Record:
     """Blocks with operators and predicted costs, boundaries, tensors, rewrites."""
     return {
+        "prover": report.prover,
         "scale_bits": report.scale_bits,
         "is_measured": report.is_measured,
         "rewrites": list(report.rewrites),

@@ -185,7 +185,8 @@ class _Build:
 
     def _sliced(self, prepared: Prepared, scale_bits: int) -> Sliced:
         def make(folder: Path) -> None:
-            if self._cuts.max_s is not None and not self._prover.is_fitted:
+            asked = self._cuts.max_s is not None and self._prover.can_fit
+            if asked and not self._prover.is_fitted:
                 # Seconds of another machine would be no budget.
                 self._observer.note("measuring this machine with two probe circuits, once")
                 self._prover.fit()

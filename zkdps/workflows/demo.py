@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from zkdps.core.errors import UsageConflict
 from zkdps.core.policy import Policy
-from zkdps.core.statement import Link
 from zkdps.workflows.build import build
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.plan import plan
@@ -65,6 +64,7 @@ def demo(
     name: str,
     folder: Path | None = None,
     *,
+    prover: str = "ezkl",
     machine: Machine,
     observer: Observer | None = None,
 ) -> DemoReport:
@@ -74,6 +74,7 @@ def demo(
         name: `digits` or `transformer`.
         folder: where to leave the model, data, package, run and input, for going on by hand; by
             default everything is removed at the end.
+        prover: name of the back end.
         machine: where provers run, and what they may take.
         observer: hears of each step.
 
@@ -84,12 +85,12 @@ def demo(
         raise UsageConflict(f"no demo {name!r}; there are: {', '.join(RECIPES)}")
     if folder is not None:
         make_folder(folder)
-        return _demo(name, folder, machine, observer or Silent())
+        return _demo(name, folder, prover, machine, observer or Silent())
     with tempfile.TemporaryDirectory(prefix="zkdps-demo-") as scratch:
-        return _demo(name, Path(scratch), machine, observer or Silent())
+        return _demo(name, Path(scratch), prover, machine, observer or Silent())
 
 
-def _demo(name: str, folder: Path, machine: Machine, observer: Observer) -> DemoReport:
+def _demo(name: str, folder: Path, prover: str, machine: Machine, observer: Observer) -> DemoReport:
     image, label = write_files(name, folder)
     cuts = Cuts(tensors=RECIPES[name].cuts)
     model, package, run = folder / "model.onnx", folder / "package", folder / "run.zkrun"
@@ -101,8 +102,7 @@ def _demo(name: str, folder: Path, machine: Machine, observer: Observer) -> Demo
             cuts=cuts,
             shapes={},
             scale_bits=RECIPES[name].scale_bits,
-            link=Link.POLYCOMMIT,
-            prover="ezkl",
+            prover=prover,
             machine=machine,
             fit=False,
             observer=observer,
@@ -114,6 +114,7 @@ def _demo(name: str, folder: Path, machine: Machine, observer: Observer) -> Demo
             package,
             cuts=cuts,
             scale_bits=RECIPES[name].scale_bits,
+            prover=prover,
             machine=machine,
             observer=observer,
         )

@@ -93,7 +93,7 @@ def plan(
         link = settle_link(back_end, link)
         dialect = Dialect(back_end.dialect)
         prepared = prepare(source, shapes, scale_bits=scale_bits, dialect=dialect)
-        if fit and not back_end.is_fitted:
+        if fit and back_end.can_fit and not back_end.is_fitted:
             watch.note("measuring this machine with two probe circuits, once")
             back_end.fit()
         watch.started("cut into blocks", 2, 3)
