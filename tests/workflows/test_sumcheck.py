@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -261,3 +264,24 @@ def test_auto_says_what_it_chose(tmp_path: Path, machine: Machine) -> None:
     assert planned(for_contracts=True) == "ezkl" and "contract" in heard.notes[-1]
     with pytest.raises(UsageConflict, match="merkle"):
         planned(Link.MERKLE, for_contracts=True)
+
+
+def test_auditors_need_neither_numba_nor_onnx(digits: Chain, tmp_path: Path) -> None:
+    for name in ("numba", "onnx", "onnxruntime", "torch", "h5py"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} is not for auditors')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def zkdps(*args: str | Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "zkdps", *map(str, args)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    given = ["--input", digits.folder / "input.npz", "--output", digits.folder / "output.npz"]
+    zkdps("verify", digits.run, "--key", digits.key, "--independent", *given)
+    zkdps("inspect", digits.key)
+    zkdps("report", digits.run, "--key", digits.key, "-o", tmp_path / "page.html")
