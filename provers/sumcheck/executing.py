@@ -108,4 +108,4 @@ def _steps(block: int, size: float) -> int:
     """A real magnitude in steps of 2**-INTERIOR_BITS, rounded up."""
     if not math.isfinite(size):
         raise OutOfRange(block, INSIDE, (0, 0), (0, 0))
-    return math.ceil(size * 2**INTERIOR_BITS)
+    return math.ceil(size * float(1 << INTERIOR_BITS))
