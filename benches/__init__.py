@@ -8,8 +8,10 @@ from benches import (
     cifar_recipe,
     cost_model,
     digits_accuracy,
+    gpt2,
     overhead,
     sumcheck_accuracy,
+    sumcheck_kernels,
     sumcheck_minilm,
 )
 
@@ -22,5 +24,7 @@ BENCHES = {
         digits_accuracy.BENCH,
         sumcheck_minilm.BENCH,
         sumcheck_accuracy.BENCH,
+        gpt2.BENCH,
+        sumcheck_kernels.BENCH,
     )
 }

@@ -74,16 +74,28 @@ def build_package(files: Files, package: Path, recipe: Recipe, place: Place) -> 
 
 
 def zkdps(
-    place: Place, *arguments: str | Path, environment: Mapping[str, str] | None = None
+    place: Place,
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 3600.0,
 ) -> Usage:
     """Run one `zkdps` command, all its processes counted.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: it failed, or took longer than `timeout_s` (it says "ended with 124").
     """
-    # `env` sets variables for the command alone; it replaces itself, so it is no process more.
+    # `env` replaces itself, and what `timeout` adds is too little to measure.
     variables = [f"{name}={value}" for name, value in (environment or {}).items()]
-    line = ["/usr/bin/env", *variables, sys.executable, "-m", "zkdps", *map(str, arguments)]
+    line = [
+        "timeout",
+        str(timeout_s),
+        "env",
+        *variables,
+        sys.executable,
+        "-m",
+        "zkdps",
+        *map(str, arguments),
+    ]
     line += ["--quiet", "--cache", str(place.machine.cache)]
     return run_measured(line, place.scratch / "log.txt")
 
