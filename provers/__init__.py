@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkdps.core.errors import UsageConflict
+from zkdps.core.model_key import JOINT_PREFIX, ModelKey
 from zkdps.core.prover import Prover, Strength
 from zkdps.core.srs import SrsKind
 from zkdps.provers.engine import Limits
@@ -96,3 +97,15 @@ def strength_of(name: str, materials: Sequence[Mapping[str, bytes]]) -> Strength
         CheckFailed: check 2, the material is malformed.
     """
     return _STRENGTHS.get(name, _no_strength)(materials)
+
+
+def strength_of_key(key: ModelKey) -> Strength | None:
+    """`strength_of` for the proofs that a key is for.
+
+    Raises:
+        CheckFailed: check 2, the material is malformed.
+    """
+    materials = [block.material for block in key.blocks]
+    if key.is_joint:
+        materials = [{name.removeprefix(JOINT_PREFIX): data for name, data in key.trust.items()}]
+    return strength_of(key.prover, materials)

@@ -66,11 +66,12 @@ def soundness_of(system: System) -> Soundness:
 
 
 def strength_of(systems: Sequence[System]) -> Strength:
-    """What proofs of these blocks are worth: the weakest block's sum over all its rounds."""
+    """What proofs of these blocks are worth: the weakest round of all, and all rounds together."""
     found = [soundness_of(system) for system in systems]
     names = {name: None for block in found for name in block.steps}
     return Strength(
-        min(block.sum for block in found),
+        min(block.round_by_round for block in found),
+        -_log_sum([-block.sum for block in found]),
         {name: min(b.steps[name] for b in found if name in b.steps) for name in names},
         is_zero_knowledge=False,
     )

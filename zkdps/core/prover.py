@@ -97,14 +97,19 @@ class Strength:
     """What stands behind the proofs under a key, as far as it is counted in bits."""
 
     bits: float
-    """A false run verifies with a chance of at most 2**-bits, all steps of a proof together."""
+    """Round by round: who hashes q times makes a false run verify with a chance of at most
+    q / 2**bits, however many blocks it has."""
+    sum_bits: float
+    """All rounds of all blocks added up: in one interactive run, the chance that some block's
+    integers cannot be extracted is at most 2**-sum_bits."""
     steps: Mapping[str, float]
     """Step of the argument to its bits, the weakest block's."""
     is_zero_knowledge: bool
 
     def __str__(self) -> str:
         hides = "" if self.is_zero_knowledge else ", not zero-knowledge"
-        return f"{self.bits:.1f} bits of soundness{hides}"
+        summed = f"{self.sum_bits:.1f} summed over rounds and blocks"
+        return f"{self.bits:.1f} bits of soundness round by round, {summed}{hides}"
 
 
 class JointProver(Protocol):

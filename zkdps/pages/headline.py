@@ -113,7 +113,11 @@ def strength_facts(strength: Strength | None) -> tuple[Fact, ...]:
     hides = "yes" if strength.is_zero_knowledge else "no"
     note = "" if strength.is_zero_knowledge else "proofs disclose parts of weights and activations"
     return (
-        Fact("Soundness", f"{strength.bits:.1f} bits", f"by steps: {steps}"),
+        Fact(
+            "Soundness",
+            f"{strength.bits:.1f} bits",
+            f"round by round; {strength.sum_bits:.1f} summed over all rounds; steps: {steps}",
+        ),
         Fact("Zero-knowledge", hides, note),
     )
 

@@ -10,7 +10,7 @@ from zkdps.core.parse_key import parse_key
 from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import Plan, TensorSpec
 from zkdps.core.run import Run
-from zkdps.provers import strength_of
+from zkdps.provers import strength_of_key
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.package import KEY_NAME
@@ -86,7 +86,7 @@ def key_facts(key: ModelKey) -> dict[str, object]:
 def strength_facts(key: ModelKey) -> dict[str, object]:
     """What proofs under the key are worth, step by step, where that is counted in bits."""
     try:
-        strength = strength_of(key.prover, [block.material for block in key.blocks])
+        strength = strength_of_key(key)
     except CheckFailed as error:
         return {"soundness": f"unknown: {error.reason}"}
     if strength is None:
@@ -95,6 +95,7 @@ def strength_facts(key: ModelKey) -> dict[str, object]:
         "soundness": {
             "in_words": str(strength),
             "bits": round(strength.bits, 1),
+            "sum_bits": round(strength.sum_bits, 1),
             "bits_of_steps": {name: round(bits, 1) for name, bits in strength.steps.items()},
         },
         "zero_knowledge": "yes" if strength.is_zero_knowledge else NOT_ZERO_KNOWLEDGE,

@@ -15,7 +15,7 @@ from zkdps.core.policy import Policy
 from zkdps.core.prover import Strength
 from zkdps.pages.findings import KeyFindings, RunFindings
 from zkdps.pages.html import key_page, run_page
-from zkdps.provers import strength_of
+from zkdps.provers import strength_of_key
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import open_prover
 from zkdps.workflows.observer import Observer, Silent
@@ -150,7 +150,7 @@ def _verified(
 def _strength(key: ModelKey) -> Strength | None:
     """`None` also where the material is malformed: check 2 has said so."""
     with suppress(CheckFailed):
-        return strength_of(key.prover, [block.material for block in key.blocks])
+        return strength_of_key(key)
     return None
 
 

@@ -22,7 +22,7 @@ from zkdps.core.policy import Policy
 from zkdps.core.prover import Prover
 from zkdps.core.run import Run, commitments, proof_context
 from zkdps.core.statement import Commitment, Coverage, Receipt
-from zkdps.provers import PROVERS, strength_of
+from zkdps.provers import PROVERS, strength_of_key
 from zkdps.workflows import independent
 from zkdps.workflows.archive import read_archive
 from zkdps.workflows.back_end import joint_of, open_prover
@@ -273,7 +273,7 @@ def _proofs_hold(
     key: ModelKey, run: Run, prover: Prover, policy: Policy, observer: Observer, proofs: str
 ) -> checks.Outcome:
     """Check 5, once the back end accepts every proof."""
-    strength = strength_of(key.prover, [block.material for block in key.blocks])
+    strength = strength_of_key(key)
     worth = "" if strength is None else f"; {strength}"
     if not policy.independent:
         detail = f"{proofs}, verified by {prover.name}{worth}"

@@ -60,9 +60,13 @@ def test_more_queries_more_bits() -> None:
     assert soundness_of(more).sum > soundness_of(system).sum
 
 
-def test_strength_is_the_weakest_blocks() -> None:
+def test_strength_is_the_weakest_round_and_the_sum_of_all() -> None:
     one, two = honest("matmul")[0], honest("single")[0]
     strength = strength_of([one, two])
-    assert strength.bits == min(soundness_of(one).sum, soundness_of(two).sum)
+    single = [soundness_of(one), soundness_of(two)]
+    assert strength.bits == min(block.round_by_round for block in single)
+    together = sum(2.0**-block.sum for block in single)
+    assert strength.sum_bits == pytest.approx(-math.log2(together))
+    assert strength.sum_bits < min(block.sum for block in single) <= strength.bits
     assert set(soundness_of(one).steps) <= set(strength.steps)
     assert not strength.is_zero_knowledge
