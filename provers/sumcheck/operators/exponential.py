@@ -35,7 +35,9 @@ COARSE_STEP_BITS = 6
 SCORE_BITS = 16
 """Bits of a score at the scale of the table's keys, at most."""
 FINEST_STEP_BITS = 10
-"""Keys are no closer than 2^-10."""
+"""Keys are no closer than 2^-10, .."""
+MOST_SHIFT = 14
+""".. except where scores would lose more bits than that: tiny queries and keys."""
 
 
 def exponential_bits(keys: int, value_bits: int) -> int:
@@ -89,7 +91,7 @@ def score_widths(
             scale_bits,
             fitting_scale((1 << gap_bits) - 1, maxima[f"{name}.gap"] / factor),
             fitting_scale((1 << (SCORE_BITS - 1)) - 1, maxima[f"{name}.score"] / factor),
-            math.floor(FINEST_STEP_BITS + math.log2(factor)),
+            max(math.floor(FINEST_STEP_BITS + math.log2(factor)), scale_bits - MOST_SHIFT),
         )
 
     coarse = factor * 2.0 ** -finest(GAP_BITS) > 2.0**-COARSE_STEP_BITS

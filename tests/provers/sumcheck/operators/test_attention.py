@@ -11,6 +11,7 @@ from tests.provers.sumcheck.operators.calibrated_blocks import Case, case_of, ho
 from zkdps.core.errors import LayoutFailed, OutOfRange
 from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operators.attention import Attention
+from zkdps.provers.sumcheck.operators.linear import Linear
 from zkdps.provers.sumcheck.tables import exponential_rows
 from zkdps.provers.sumcheck.wires import Wire, whole
 
@@ -283,6 +284,22 @@ def test_gaps_beyond_the_table_have_no_proof() -> None:
     assert holds(case_of(seen, operation))
     with pytest.raises(OutOfRange):
         case_of(other, operation, seen=seen)
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 30.0])
+def test_queries_and_keys_of_any_size(size: float) -> None:
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(4, 6))
+    weights = rng.normal(size=(3, 6, 6)) * np.array([size, size, 1.0])[:, None, None]
+    made = [
+        Linear(name, whole("x", (4, 6)), weight, None, ("tk", "kn", "tn"))
+        for name, weight in zip("qkv", weights, strict=True)
+    ]
+    case = case_of({"x": x}, *made, plain((1, 4, 6), 0.4))
+    assert holds(case)
+    error = np.abs(case.real("a") - case.expected.reshape(-1)).max()
+    # Large scores are chaotic in the rounding of x.
+    assert error < (0.02 if size < 1 else 3.0)
 
 
 def test_refusals() -> None:
