@@ -101,8 +101,7 @@ def choose(
             if afforded == MAX_BITS and name in steps:
                 needed = math.ceil(math.log2(max(seen(name) / steps[name], 1.0))) + 1
                 afforded = min(max(needed, MAX_BITS), MAX_STREAM_BITS)
-            limit = (1 << (afforded - 1)) - 1
-            chosen[name] = signed(afforded, min(fitting_scale(limit, seen(name)), MAX_SCALE_BITS))
+            chosen[name] = _inner_width(seen(name), afforded)
         if isinstance(operation, Calibrated):
             chosen.update(operation.choose(_Maxima(seen), table))
     return table
@@ -120,6 +119,15 @@ def _bits(program: Program) -> dict[str, int]:
             for part in wire.parts:
                 bits[part.value] = min(afforded, bits.get(part.value, MAX_BITS))
     return bits
+
+
+def _inner_width(largest: float, bits: int) -> Width:
+    """The finest width of that many bits; of fewer where nothing is left to be finer for."""
+    scale_bits = fitting_scale((1 << (bits - 1)) - 1, largest)
+    if scale_bits <= MAX_SCALE_BITS:
+        return signed(bits, scale_bits)
+    needed = math.ceil(largest * 2.0**MAX_SCALE_BITS).bit_length() + 2
+    return signed(min(bits, needed), MAX_SCALE_BITS)
 
 
 def _steps(program: Program, seen: _Seen) -> dict[str, float]:

@@ -15,6 +15,7 @@ from zkdps.provers.sumcheck.field import P
 from zkdps.provers.sumcheck.operators.attention import Attention
 from zkdps.provers.sumcheck.operators.exponential import exponential_bits
 from zkdps.provers.sumcheck.operators.interface import Operator
+from zkdps.provers.sumcheck.operators.linear import Linear
 from zkdps.provers.sumcheck.operators.maximum import Maximum
 from zkdps.provers.sumcheck.operators.norm import Norm
 from zkdps.provers.sumcheck.operators.ratio import WeightedMean
@@ -267,3 +268,19 @@ def test_any_input_has_a_witness_or_is_refused(name: str) -> None:
             continue
         assert satisfies(case.built.system, values)
     assert refused < 24
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-9, 1e-4, 1e3, 1e6])
+@pytest.mark.parametrize("name", ["norm", "softmax", "table"])
+def test_values_of_any_size_can_be_laid_out(name: str, size: float) -> None:
+    x = RNG.normal(size=(4, 6))
+    made = Linear("l", whole("x", (4, 6)), RNG.normal(size=(6, 6)) * size, None, ("tk", "kn", "tn"))
+    wire = whole("l", (4, 6))
+    operation: Operator = {
+        "norm": Norm("y", (wire,), np.ones(6), np.zeros(6), 1e-5),
+        "softmax": Softmax("y", wire),
+        "table": Table("y", wire, np.tanh),
+    }[name]
+    case = case_of({"x": x}, made, operation)
+    assert holds(case)
+    assert np.abs(case.real("y") - case.expected.reshape(-1)).max() < 0.05
