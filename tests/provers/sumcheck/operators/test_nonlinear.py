@@ -276,11 +276,11 @@ def test_values_of_any_size_can_be_laid_out(name: str, size: float) -> None:
     x = RNG.normal(size=(4, 6))
     made = Linear("l", whole("x", (4, 6)), RNG.normal(size=(6, 6)) * size, None, ("tk", "kn", "tn"))
     wire = whole("l", (4, 6))
-    operation: Operator = {
+    operations: dict[str, Operator] = {
         "norm": Norm("y", (wire,), np.ones(6), np.zeros(6), 1e-5),
         "softmax": Softmax("y", wire),
         "table": Table("y", wire, np.tanh),
-    }[name]
-    case = case_of({"x": x}, made, operation)
+    }
+    case = case_of({"x": x}, made, operations[name])
     assert holds(case)
     assert np.abs(case.real("y") - case.expected.reshape(-1)).max() < 0.05
