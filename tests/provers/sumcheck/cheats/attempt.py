@@ -118,6 +118,7 @@ def claimed(system: System, values: Values, context: bytes = CONTEXT) -> Claimed
     return Claimed(system, values, weights, context)
 
 
+@cache
 def sample(name: str, preset: str = "TEST") -> Claimed:
     """An honest one, of the sampler."""
     return claimed(*systems.honest(name, systems.PRESETS[preset]))

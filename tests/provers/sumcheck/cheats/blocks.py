@@ -65,18 +65,31 @@ def softmax() -> Ran:
 @cache
 def attention() -> Ran:
     """Two heads, three queries and keys; the mask forbids the last key, whose score is largest."""
+    return _attention(masked=True)
+
+
+@cache
+def causal() -> Ran:
+    """The same, but queries read no later keys: later scores are larger."""
+    return _attention(masked=False)
+
+
+def _attention(masked: bool) -> Ran:
     heads, keys, inner = 2, 3, 2
     small = Width(3, -31, 31)
-    wires = {
-        name: whole(name, (keys, heads * inner)).reshape((keys, heads, inner)).transpose((1, 0, 2))
+    query, key, value = (
+        whole(name, (keys, heads * inner)).reshape((keys, heads, inner)).transpose((1, 0, 2))
         for name in "qkv"
-    }
-    operation = Attention("y", wires["q"], wires["k"], wires["v"], 0.5, mask=whole("m", (keys,)))
+    )
+    mask = whole("m", (keys,)) if masked else None
+    operation = Attention("y", query, key, value, 0.5, is_causal=not masked, mask=mask)
     rng = np.random.default_rng(3)
     inputs = {name: rng.integers(-9, 10, (keys, heads * inner)) for name in "qkv"}
     inputs["q"] = np.abs(inputs["q"]) + 1
     inputs["k"][2] = 31
-    inputs["m"] = np.array([1, 1, 0])
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys("qkv", (keys, heads * inner))
+    if masked:
+        inputs["m"], shapes["m"] = np.array([1, 1, 0]), (keys,)
     widths = {
         **dict.fromkeys("qkv", small),
         "m": Width(0, 0, 1),
@@ -86,8 +99,7 @@ def attention() -> Ran:
         "y": small,
         "out": small,
     }
-    shapes = {**dict.fromkeys("qkv", (keys, heads * inner)), "m": (keys,)}
-    return run_it(program_of(shapes, operation, public=("m",)), widths, inputs=inputs)
+    return run_it(program_of(shapes, operation, public=("m",) * masked), widths, inputs=inputs)
 
 
 def norm(inputs: Int64s) -> Ran:

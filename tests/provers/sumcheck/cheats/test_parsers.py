@@ -157,11 +157,11 @@ DEEP: dict[str, Callable[[dict[str, Any]], None]] = {
     "larger_labels": lambda r: [label.__setitem__(1, 1 << 62) for label in r["labels"]],  # type: ignore[func-returns-value]
     "large_shapes": lambda r: [t.update(shape=[1 << 23, 1 << 23]) for t in r["tensors"]],  # type: ignore[func-returns-value]
     "odd_shapes": lambda r: [t.update(shape=[(1 << 20) - 1] * 8) for t in r["tensors"]],  # type: ignore[func-returns-value]
-    "many_axes": lambda r: r["tensors"][0].update(shape=[1] * 100_000),
+    "many_axes": lambda r: r["tensors"][0].update(shape=[1] * 20_000),
     "large_tables": lambda r: [t.update(rows=1 << 23) for t in r["tables"]],  # type: ignore[func-returns-value]
     "wide_code": lambda r: r.update(columns_log=23),
     "wider_code": lambda r: r.update(columns_log=1 << 40),
-    "many_labels": lambda r: r["labels"].extend(["l", 2] for _ in range(20_000)),
+    "many_labels": lambda r: r["labels"].extend(["l", 2] for _ in range(5_000)),
     "long_name": lambda r: r["labels"][0].__setitem__(0, "l" * 1_000_000),
     "large_strides": lambda r: r["forms"].append(
         [[0], 0, [[1, 0, [[0, [[0, 1 << 62]]], [0, []]]]]]

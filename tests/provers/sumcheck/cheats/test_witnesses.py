@@ -100,6 +100,9 @@ def _small_results(part: int) -> Lie:
     return lie
 
 
+EARLIER = np.tri(3, dtype=bool)
+
+
 def _masked_scores(known: Mapping[str, Int64s]) -> tuple[Int64s, Int64s]:
     """Scores of the attention block and their remainders, as if there were no mask."""
     heads, keys, inner = 2, 3, 2
@@ -259,6 +262,34 @@ CHEATS = {
             "y.gap.remainder": _unmasked_remainder,
         },
         ["relation y.gap", "relation y.top.reached"],
+        "claims",
+    ),
+    "alternative_maximum_before_its_time": Cheat(
+        blocks.causal,
+        {
+            "y.top": _other_top,
+            "y.gap": lambda k: np.where(EARLIER, _gaps_below_other_top(k), 0),
+            "y.slack": lambda k: np.where(
+                EARLIER, 0, _masked_scores(k)[0] - _other_top(k)[..., None]
+            ),
+        },
+        ["relation y.top.reached"],
+        "claims",
+    ),
+    "later_keys_read": Cheat(
+        blocks.causal,
+        {
+            "y.top": _other_top,
+            "y.gap": _gaps_below_other_top,
+            "y.slack": lambda k: 0 * k["y.slack"],
+        },
+        ["relation y", "relation y.slack", "relation y.sum", "relation y.top.reached"],
+        "claims",
+    ),
+    "slack_where_a_key_is_allowed": Cheat(
+        blocks.causal,
+        {"y.slack": at("y.slack", (0, 0, 2, 0), 7), "y.gap": at("y.gap", (0, 0, 2, 0), 7)},
+        ["relation y.slack"],
         "claims",
     ),
     "mask_of_other_numbers": Cheat(
