@@ -181,11 +181,16 @@ class Builder:
 
     def weight(self, name: str, integers: Int64s, scale_bits: int) -> Wire:
         """Commit constants of the model; read them as a wire."""
+        self.hold(name, integers, scale_bits)
+        return whole(name, integers.shape)
+
+    def hold(self, name: str, integers: Int64s, scale_bits: int) -> Width:
+        """Commit constants that may be too many for a wire, which has an index for each."""
         low, high = int(integers.min(initial=0)), int(integers.max(initial=0))
         width = Width(scale_bits, low, high)
         self.commit(name, integers.shape, width, Bound.WEIGHT, holder=Holder.WEIGHTS)
         self.weights[name] = integers
-        return whole(name, integers.shape)
+        return width
 
     # --- relations and look-ups -----------------------------------------------------------------
 

@@ -28,7 +28,8 @@ class Constant:
 
 def integers_of(reals: Reals, scale_bits: int) -> Int64s:
     """Nearest integers to reals * 2**scale_bits; halves to even."""
-    return np.rint(np.ldexp(np.asarray(reals, dtype=np.float64), scale_bits)).astype(np.int64)
+    scaled = np.asarray(reals, dtype=np.float64) * 2.0**scale_bits
+    return np.rint(scaled, out=scaled).astype(np.int64)
 
 
 def quantise_constant(

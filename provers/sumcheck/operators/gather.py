@@ -61,7 +61,8 @@ class Gather:
                 f"the table has {rows} rows"
             )
         integers = integers_of(self.table, width.scale_bits)
-        held = builder.weight(f"{self.name}.table", integers, width.scale_bits)
+        table = f"{self.name}.table"
+        held = builder.hold(table, integers, width.scale_bits)
         written = self.written
         labels = builder.labels(*written.shape)
         axes = {chr(ord("a") + i): (label,) for i, label in enumerate(labels)}
@@ -69,14 +70,14 @@ class Gather:
         y = builder.operand(written, axes, "".join(axes))
         picked = Picked(builder.positions[ids], labels[0])
         rest = tuple(Affine(0, ((label, 1),)) for label in labels[1:])
-        view = View(builder.positions[held.parts[0].value], (picked, *rest))
+        view = View(builder.positions[table], (picked, *rest))
         form = builder.place(labels, (*y.views, (-1, view)))
         builder.relation(self.name, labels, [(1, (form,))])
         builder.prove_bounds(
             self.name,
             count=width.count,
             shift=0,
-            magnitude=int(np.abs(integers).max(initial=0)),
+            magnitude=held.magnitude,
             decomposed=width.magnitude,
         )
         builder.range_check(self.name)
