@@ -28,6 +28,7 @@ from zkdps.provers.sumcheck.lowering.values import (
     plain,
 )
 from zkdps.provers.sumcheck.operators.addition import Addition
+from zkdps.provers.sumcheck.operators.combination import Combination
 from zkdps.provers.sumcheck.operators.contraction import Contraction as ContractionOperator
 from zkdps.provers.sumcheck.operators.linear import Linear
 from zkdps.provers.sumcheck.operators.mean import Mean
@@ -137,19 +138,18 @@ def _sum(block: Block, value: Sum, tensor: str) -> Wire:
     if len(value.terms) == 1 and not (isinstance(term.factor, float) and abs(term.factor) == 1.0):
         block.add(Scaling(name, term.wire, compact(term.factor, value.shape), constant))
         return whole(name, value.shape)
-    operands = tuple(_coefficient(block, term, tensor, value.shape) for term in value.terms)
-    block.add(Addition(name, operands, constant))
+    if all(isinstance(term.factor, float) for term in value.terms):
+        operands = tuple((float(term.factor), term.wire) for term in value.terms)
+        block.add(Addition(name, operands, constant))
+    else:
+        factors = tuple((_array(term.factor, value.shape), term.wire) for term in value.terms)
+        block.add(Combination(name, factors, constant))
     return whole(name, value.shape)
 
 
-def _coefficient(
-    block: Block, term: Term, tensor: str, shape: tuple[int, ...]
-) -> tuple[float, Wire]:
-    if isinstance(term.factor, float):
-        return float(term.factor), term.wire
-    name = block.fresh(f"{tensor}/term")
-    block.add(Scaling(name, term.wire, compact(term.factor, shape)))
-    return 1.0, whole(name, shape)
+def _array(factor: float | Float64s, shape: tuple[int, ...]) -> Float64s:
+    """A factor as an array that broadcasts to the shape, as small as it can be."""
+    return np.atleast_1d(np.asarray(compact(factor, shape), dtype=np.float64))
 
 
 def compact(array: float | Float64s, shape: tuple[int, ...]) -> float | Float64s:
