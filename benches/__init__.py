@@ -11,6 +11,7 @@ from benches import (
     gpt2,
     overhead,
     sumcheck_accuracy,
+    sumcheck_against_ezkl,
     sumcheck_kernels,
     sumcheck_minilm,
 )
@@ -25,6 +26,7 @@ BENCHES = {
         sumcheck_minilm.BENCH,
         sumcheck_accuracy.BENCH,
         gpt2.BENCH,
+        sumcheck_against_ezkl.BENCH,
         sumcheck_kernels.BENCH,
     )
 }
