@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import signal
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from zkdps.provers.engine import (
@@ -70,15 +71,17 @@ class Pool:
                 worker = self._workers[slot] = Worker(self._module, self._environment)
             return worker.call(request, limits or self.limits)
 
-    def start(self, request: Request, place: int = 0) -> None:
-        """Let the worker of a place run a request, in the background; its result is not told.
+    def start(self, requests: Sequence[Request], place: int = 0) -> None:
+        """Let the worker of a place run requests in the background, in order; no result is told.
 
-        What goes wrong shows again, and better, in the first call that somebody waits for.
+        Calls of others come between them.  What goes wrong shows again, and better, in the first
+        call that somebody waits for.
         """
 
         def run() -> None:
             with contextlib.suppress(WorkerError):
-                self.call(request, place)
+                for request in requests:
+                    self.call(request, place)
 
         threading.Thread(target=run, daemon=True).start()
 

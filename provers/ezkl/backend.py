@@ -241,7 +241,7 @@ class EzklProver:
         block, choice = circuit.graph.block.index, choice_of(circuit.parameters)
         witnesses.check_ranges(block, choice, trace.ranges, witnesses.has_lookups(settings))
 
-    def warm(self) -> None:
+    def warm(self, circuits: Sequence[Circuit]) -> None:
         """As the protocol: each proof starts a process of its own, there is nothing to prepare."""
 
     def statement(self, circuit: Circuit, trace: Trace) -> Statement:

@@ -57,7 +57,6 @@ class SumcheckProver:
         self._preset = PRESETS[PRESET_OF[security]]
         self._is_joint = is_joint
         self.joint = SumcheckJointProver(self._runner, self._usage)
-        self._is_warming = False
         self._statements: dict[tuple[str, ...], Statement] = {}
 
     @property
@@ -65,10 +64,13 @@ class SumcheckProver:
         """As the protocol: one call a worker."""
         return self._runner.pool.jobs
 
-    def warm(self) -> None:
-        """As the protocol: workers import the kernels, and lay out the circuits opened next."""
-        self._is_warming = True
-        self._runner.start("warm", self._preset.degree)
+    def warm(self, circuits: Sequence[Circuit]) -> None:
+        """As the protocol: workers lay out their circuits, then import the kernels."""
+        degrees = sorted({choice_of(circuit.parameters).preset.degree for circuit in circuits})
+        for worker in range(self.jobs):
+            mine = [c for c in circuits if c.graph.block.index % self.jobs == worker]
+            loads = [("load", circuit.directory) for circuit in mine]
+            self._runner.start(worker, [*loads, ("warm", *degrees)])
 
     def fit(self) -> None:
         """As the protocol: costs are counts times constants, nothing is fitted."""
@@ -139,8 +141,6 @@ class SumcheckProver:
         """
         for name in (stored.CIRCUIT, stored.BLOCK, *stored.MATERIAL):
             stored.member(directory, name)
-        if self._is_warming:
-            self._runner.start_one(graph.block.index, "load", directory)
         return Circuit(graph, parameters, directory)
 
     # --- Keys ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ that goes wrong there, death and time included, is mapped by `zkdps.provers.fail
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,9 @@ class Runner:
         )
         return self._run("verify", block, name, args, limits)
 
-    def start(self, name: str, *args: Path | str | int | None) -> None:
-        """Let every worker run a function, in the background."""
-        for place in range(self.pool.jobs):
-            self.pool.start(Request(name, args), place)
-
-    def start_one(self, block: int, name: str, *args: Path | str | int | None) -> None:
-        """Let the worker of a block run a function, in the background."""
-        self.pool.start(Request(name, args), block)
+    def start(self, worker: int, calls: Sequence[Sequence[Path | str | int]]) -> None:
+        """Let a worker run functions in the background: the name of each, then its arguments."""
+        self.pool.start([Request(str(call[0]), tuple(call[1:])) for call in calls], worker)
 
     def _run(
         self,

@@ -55,7 +55,7 @@ class IntegerProver:
     checks_itself = True
     jobs = 1
 
-    def warm(self) -> None:
+    def warm(self, circuits: Sequence[Circuit]) -> None:
         """There is nothing to prepare."""
 
     def check_material(

@@ -81,6 +81,6 @@ def test_closing_ends_running_calls_and_starts_nothing(pool: Pool) -> None:
 
 
 def test_what_was_started_is_there_for_the_next_call(pool: Pool) -> None:
-    pool.start(ask("pid"), 1)
-    pool.start(ask("fail", "ValueError", "told to nobody"), 1)
+    pool.start([ask("pid"), ask("fail", "ValueError", "told to nobody"), ask("abort")], 1)
     assert isinstance(pool.call(ask("pid"), 1), int)
+    assert isinstance(pool.call(ask("pid"), 0), int)

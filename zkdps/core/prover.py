@@ -188,8 +188,8 @@ class Prover(Protocol):
     def joint(self) -> JointProver | None:
         """How it proves all blocks of a run at once; `None` where it cannot."""
 
-    def warm(self) -> None:
-        """Start what `prove` will need, if that takes a while, and do not wait for it."""
+    def warm(self, circuits: Sequence[Circuit]) -> None:
+        """Start what proving these will need, if that takes a while, and do not wait for it."""
 
     @property
     def can_fit(self) -> bool:

@@ -123,7 +123,6 @@ def _prove_one(
     plan = package.key.plan
     specs = plan.specs
     arrays = read_tensors(inputs, plan.inputs)
-    prover.warm()
     known = {name: quantise(arrays[name], specs[name]) for name in plan.inputs}
     given = dict(known)
     partial = run_path.with_name(run_path.name + ".partial")
@@ -131,6 +130,7 @@ def _prove_one(
         steps = Steps(partial, observer)
         steps.expect(2 if package.key.is_joint else 1 + len(plan.blocks))
         circuits = package.circuits(prover)
+        prover.warm(circuits)
         executed = _execute(package, prover, circuits, given, steps, observer)
         for circuit in circuits:
             known.update(_named(circuit, read_outputs(_of(executed, circuit), circuit)))

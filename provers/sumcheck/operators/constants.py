@@ -29,7 +29,7 @@ class Constant:
 def integers_of(reals: Reals, scale_bits: int) -> Int64s:
     """Nearest integers to reals * 2**scale_bits; halves to even."""
     scaled = np.asarray(reals, dtype=np.float64) * 2.0**scale_bits
-    return np.rint(scaled, out=scaled).astype(np.int64)
+    return np.rint(scaled).astype(np.int64)
 
 
 def quantise_constant(
