@@ -175,10 +175,12 @@ def _verified_here(
         for receipt in run.receipts:
             index = receipt.statement.block
             material = key.blocks[index].material
+            inputs, outputs = map(auditor.split_roots, auditor.roots_of(receipt.statement))
             auditor.verify(
                 material[stored.SYSTEM],
                 material[stored.TABLES],
-                *map(auditor.split_roots, auditor.roots_of(receipt.statement)),
+                inputs,
+                outputs,
                 proof_context(run.run_id, index),
                 receipt.proof.data,
             )
