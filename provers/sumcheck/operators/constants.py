@@ -28,7 +28,9 @@ class Constant:
 
 def integers_of(reals: Reals, scale_bits: int) -> Int64s:
     """Nearest integers to reals * 2**scale_bits; halves to even."""
-    scaled = np.asarray(reals, dtype=np.float64) * 2.0**scale_bits
+    # An array even where the constant is one number: a product of a scalar is no array.
+    scaled = np.array(reals, dtype=np.float64)
+    scaled *= 2.0**scale_bits
     return np.rint(scaled).astype(np.int64)
 
 
