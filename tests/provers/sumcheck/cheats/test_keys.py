@@ -325,7 +325,7 @@ def mixed_ranges() -> Claimed:
     """A look-up over two labels, to be blown up."""
     make = systems.Maker()
     a, b = make.label("a", 2), make.label("b", 2)
-    x_ = make.output("x", np.zeros((2, 2)), Bound.LOOKUP)
+    x_ = make.output("x", np.zeros((2, 2), np.int64), Bound.LOOKUP)
     make.lookup(make.table(0, 4), make.form((a, b), make.view(x_, a, b)))
     return claimed(make.finish(), make.values)
 

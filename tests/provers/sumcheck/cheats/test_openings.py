@@ -23,7 +23,7 @@ from tests.provers.sumcheck.cheats.attempt import (
     sample,
 )
 from tests.provers.sumcheck.cheats.channels import recorded
-from zkdps.provers.sumcheck import argument, commit, field, merkle
+from zkdps.provers.sumcheck import argument, commit, field, merkle, opening
 from zkdps.provers.sumcheck.channel import Channel, Grind, ProverChannel
 from zkdps.provers.sumcheck.field import Element, P
 from zkdps.provers.sumcheck.functionals import Claim, Places, evaluate
@@ -93,7 +93,7 @@ class Following(ProverChannel):
 
 def followed(case: Claimed, also_u: bool) -> bytes:
     """A proof whose opening starts as it must, and is led to a chosen end."""
-    honest = argument.prove_or_check_opening
+    honest = opening.prove_or_check_opening
 
     def start(
         channel: Following,
@@ -323,7 +323,7 @@ def test_no_claim_reaches_what_lies_behind_the_last_entry(name: str) -> None:
     """Rows are filled up, slots too; what a prover puts there enters no claim."""
     case = sample(name)
     seen: list[tuple[Layout, Places, Sequence[Claim]]] = []
-    honest = argument.prove_or_check_opening
+    honest = opening.prove_or_check_opening
 
     def keep(channel: Channel, kernels: Kernels, preset: Preset, *rest: object) -> None:
         layout, places, _, claims, _ = rest

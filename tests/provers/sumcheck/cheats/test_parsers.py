@@ -37,7 +37,24 @@ QUICK, MANY = 400, 12_000
 NAMES = ("matmul", "squares", "heads", "picked", "mixed", "outer", "window", "public_output")
 PEAK_BYTES = 16 << 20
 """Of parsing a file of a few kilobytes."""
-HOSTILE = (-1, 0, 1, 2, 3, 7, 1 << 20, 1 << 24, 1 << 31, 1 << 63, 1 << 200, True, None, "", [], {})
+HOSTILE: tuple[Any, ...] = (
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    1 << 20,
+    1 << 24,
+    1 << 31,
+    1 << 63,
+    1 << 200,
+    True,
+    None,
+    "",
+    [],
+    {},
+)
 
 
 @cache
@@ -102,9 +119,10 @@ def changed(rng: Random, text: bytes, tables: bytes) -> tuple[bytes, bytes]:
 
 def _change(rng: Random, record: Any) -> None:
     path = rng.choice(list(leaves(record)))
-    holder = record
+    holder: Any = record
     for step in path[:-1]:
         holder = holder[step]
+    last: Any
     last, old = path[-1], holder[path[-1]]
     kind = rng.random()
     if kind < 0.1:
@@ -152,13 +170,13 @@ def test_any_bytes_at_all(text: bytes, tables: bytes) -> None:
     assert found.first is not None and found.second is not None
 
 
-DEEP: dict[str, Callable[[dict[str, Any]], None]] = {
-    "large_labels": lambda r: [label.__setitem__(1, 1 << 23) for label in r["labels"]],  # type: ignore[func-returns-value]
-    "larger_labels": lambda r: [label.__setitem__(1, 1 << 62) for label in r["labels"]],  # type: ignore[func-returns-value]
-    "large_shapes": lambda r: [t.update(shape=[1 << 23, 1 << 23]) for t in r["tensors"]],  # type: ignore[func-returns-value]
-    "odd_shapes": lambda r: [t.update(shape=[(1 << 20) - 1] * 8) for t in r["tensors"]],  # type: ignore[func-returns-value]
+DEEP: dict[str, Callable[[dict[str, Any]], object]] = {
+    "large_labels": lambda r: [label.__setitem__(1, 1 << 23) for label in r["labels"]],
+    "larger_labels": lambda r: [label.__setitem__(1, 1 << 62) for label in r["labels"]],
+    "large_shapes": lambda r: [t.update(shape=[1 << 23, 1 << 23]) for t in r["tensors"]],
+    "odd_shapes": lambda r: [t.update(shape=[(1 << 20) - 1] * 8) for t in r["tensors"]],
     "many_axes": lambda r: r["tensors"][0].update(shape=[1] * 20_000),
-    "large_tables": lambda r: [t.update(rows=1 << 23) for t in r["tables"]],  # type: ignore[func-returns-value]
+    "large_tables": lambda r: [t.update(rows=1 << 23) for t in r["tables"]],
     "wide_code": lambda r: r.update(columns_log=23),
     "wider_code": lambda r: r.update(columns_log=1 << 40),
     "many_labels": lambda r: r["labels"].extend(["l", 2] for _ in range(5_000)),

@@ -61,7 +61,7 @@ def _shift(ran: Ran) -> int:
 
 def _accumulated(known: Mapping[str, Int64s]) -> Int64s:
     """acc of the linear block."""
-    return known["x"] @ known["y.weight"] + known["y.bias"]
+    return np.asarray(known["x"] @ known["y.weight"] + known["y.bias"], np.int64)
 
 
 def _wrapped(part: int) -> Lie:
@@ -94,7 +94,7 @@ def _small_results(part: int) -> Lie:
     def lie(known: Mapping[str, Int64s]) -> Int64s:
         shift = _shift(blocks.linear())
         total = np.vectorize(residue)(_accumulated(known).astype(object))
-        raised = total.astype(np.int64) + (1 << (shift - 1))
+        raised: Int64s = total.astype(np.int64) + (1 << (shift - 1))
         return raised >> shift if part == 0 else raised & ((1 << shift) - 1)
 
     return lie
