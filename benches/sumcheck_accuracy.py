@@ -69,7 +69,7 @@ def run(place: Place) -> Outcome:
         files = minilm_files(place, 0)
         samples = Samples(tiny_samples())
         found = [_measure(place, 0, files, Split(samples, samples.first(3)))]
-        return Outcome(_lines(found), {"sizes": {"tiny": _facts(found[0])}})
+        return Outcome(lines_of(found), {"sizes": {"tiny": _facts(found[0])}})
     corpus = draw(CALIBRATION, HELD_OUT)
     found = []
     for tokens in HELD_OUT:
@@ -79,7 +79,7 @@ def run(place: Place) -> Outcome:
         found.append(_measure(place, tokens, files, Split(calibration, held_out)))
     facts = {str(one.tokens): _facts(one) for one in found}
     return Outcome(
-        _lines(found),
+        lines_of(found),
         {
             "sentences": sum(HELD_OUT.values()),
             "calibration_sentences_a_size": CALIBRATION,
@@ -153,7 +153,8 @@ def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-def _lines(found: Sequence[Found]) -> tuple[Line, ...]:
+def lines_of(found: Sequence[Found]) -> tuple[Line, ...]:
+    """What the project demands, of all sizes together."""
     summary = _summary(found)
     return (
         Line("1 - mean cosine with float32, sentences in range", summary["mean_off"], LIMIT_MEAN),
