@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ from zkdps.provers.engine import (
     WorkerError,
     WorkerKilled,
 )
+
+YIELD_S = 0.002
+"""How often work in the background looks whether anybody still waits."""
 
 _POOLS = ("NUMBA_NUM", "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM")
 
@@ -47,6 +51,8 @@ class Pool:
         self._environment = environment
         self._workers: list[Worker | None] = [None] * jobs
         self._locks = [threading.Lock() for _ in range(jobs)]
+        self._waiting = [0] * jobs
+        self._counting = threading.Lock()
         self._closings = 0
         atexit.register(self.close)
 
@@ -61,7 +67,17 @@ class Pool:
         Raises:
             WorkerError: it did not return; the worker is gone unless the function merely raised.
         """
-        slot, closings = place % self.jobs, self._closings
+        slot = place % self.jobs
+        with self._counting:
+            self._waiting[slot] += 1
+        try:
+            return self._call(request, slot, limits or self.limits)
+        finally:
+            with self._counting:
+                self._waiting[slot] -= 1
+
+    def _call(self, request: Request, slot: int, limits: Limits) -> Any:
+        closings = self._closings
         with self._locks[slot]:
             if closings != self._closings:
                 # Closed while this call waited for its turn: start nothing that nobody ends.
@@ -69,19 +85,24 @@ class Pool:
             worker = self._workers[slot]
             if worker is None or not worker.alive:
                 worker = self._workers[slot] = Worker(self._module, self._environment)
-            return worker.call(request, limits or self.limits)
+            return worker.call(request, limits)
 
     def start(self, requests: Sequence[Request], place: int = 0) -> None:
         """Let the worker of a place run requests in the background, in order; no result is told.
 
-        Calls of others come between them.  What goes wrong shows again, and better, in the first
-        call that somebody waits for.
+        Calls that somebody waits for go before the next of them.  What goes wrong shows again, and
+        better, in such a call.
         """
+        slot, closings = place % self.jobs, self._closings
 
         def run() -> None:
             with contextlib.suppress(WorkerError):
                 for request in requests:
-                    self.call(request, place)
+                    while self._waiting[slot]:
+                        time.sleep(YIELD_S)
+                    if closings != self._closings:
+                        return
+                    self._call(request, slot, self.limits)
 
         threading.Thread(target=run, daemon=True).start()
 
