@@ -61,7 +61,7 @@ def merge(systems: Sequence[System]) -> Joint:
 
     Raises:
         ValueError: the blocks differ in preset or columns, or in what they say of a boundary
-            tensor.
+            tensor; or labels of a block are not told apart by their names.
     """
     if len({(system.preset, system.columns_log) for system in systems}) != 1:
         raise ValueError("blocks of different presets or columns have no joint proof")
@@ -108,6 +108,9 @@ class _Merging:
     def add(self, index: int, system: System) -> tuple[int, ...]:
         """Append a block; where its tensors went."""
         prefix = f"{index}/"
+        if len(set(system.labels)) != len(system.labels):
+            # One label for two would make a sum over all pairs one over the diagonal.
+            raise ValueError(f"block {index} has two labels of one name and size")
         labels = [self._label(label) for label in system.labels]
         shared = {table.multiplicity: self._seen(table) for table in system.tables}
         places = tuple(
