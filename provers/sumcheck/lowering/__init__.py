@@ -24,8 +24,10 @@ from zkdps.core.plan import TensorSpec
 from zkdps.core.prover import BlockGraph
 from zkdps.provers.sumcheck.lowering import (
     arithmetic,
+    choices,
     curves,
     masks,
+    pools,
     products,
     reductions,
     wiring,
@@ -54,8 +56,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Pow", "Sqrt", "Reciprocal"), arithmetic.power),
     "Clip": arithmetic.clip,
     **dict.fromkeys(("Max", "Min"), arithmetic.extremum),
-    "Where": arithmetic.choose,
-    "Trilu": arithmetic.triangle,
+    "Where": choices.choose,
+    "Trilu": choices.triangle,
     "PRelu": curves.parametric_relu,
     "MatMul": products.matmul,
     "Gemm": products.gemm,
@@ -68,8 +70,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("ReduceMax", "ReduceMin", "GlobalMaxPool"), reductions.maximum),
     "LayerNormalization": reductions.layer_norm,
     "InstanceNormalization": reductions.instance_norm,
-    "MaxPool": reductions.max_pool,
-    "AveragePool": reductions.average_pool,
+    "MaxPool": pools.max_pool,
+    "AveragePool": pools.average_pool,
     "CumSum": reductions.cumulative_sum,
     "Concat": wiring.concatenate,
 }
