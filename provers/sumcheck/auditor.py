@@ -80,8 +80,8 @@ def commit(
     """As the protocol: the root of a boundary tensor.
 
     Raises:
-        CheckFailed: check 5, the block has no such tensor, or integers lie outside the range that
-            its proofs are about: a root binds residues, and x + p has that of x.
+        CheckFailed: check 5, the block has no such tensor; 7, integers lie outside the range that
+            its proofs are about (a root binds residues, and x + p has that of x).
     """
     from zkdps.provers.sumcheck.commit import commit_boundary
 
@@ -98,7 +98,7 @@ def commit(
     low, high = int(tensor.integers.min()), int(tensor.integers.max())
     if not held.low <= low <= high <= held.high:
         raise CheckFailed(
-            5,
+            7,
             f"no proof is about these values of {spec.name!r}: they leave its range",
             tensor=spec.name,
             expected=f"{held.low}..{held.high}",

@@ -20,7 +20,7 @@ NAMES = record.names()
 FLAWED = [name for name in NAMES if name.endswith("_fail")]
 STORED_1 = [name for name in NAMES if not name.endswith("_fail")]
 """Of run version 1 and key version 1."""
-MAX_TOTAL_BYTES = 5 << 20
+MAX_TOTAL_BYTES = 8 << 20
 ON_THE_COMMAND_LINE = [
     "honest_polycommit",
     "honest_with_tensors",

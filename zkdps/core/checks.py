@@ -32,6 +32,8 @@ from zkdps.core.run import Run
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Commitment, Coverage, Link
 
+PROOFS = 5
+
 TITLES: Mapping[int, str] = {
     1: "files are well-formed",
     2: "the run is of this model key",
@@ -304,6 +306,9 @@ def _check_end(
     try:
         expected = commit(block, key.plan.specs[name], tensor)
     except CheckFailed as error:
+        if error.check == PROOFS:
+            # The key's material is at fault, not the values.
+            raise
         raise replace(error, check=check, block=block, tensor=name) from error
     if expected != commitment:
         raise CheckFailed(

@@ -291,7 +291,11 @@ class Prover(Protocol):
     def commit(
         self, material: Mapping[str, bytes], link: Link, spec: TensorSpec, tensor: FixedTensor
     ) -> Commitment:
-        """The commitment of a model input or output, from a block's key material alone."""
+        """The commitment of a model input or output, from a block's key material alone.
+
+        Raises:
+            CheckFailed: check 5, the material is at fault; 7, the values are, at whichever end.
+        """
 
     def check_material(
         self,
