@@ -281,7 +281,12 @@ def test_auditors_need_neither_numba_nor_onnx(digits: Chain, tmp_path: Path) -> 
         )
         assert done.returncode == 0, done.stderr
 
-    given: list[str | Path] = ["--input", digits.folder / "input.npz", "--output", digits.folder / "output.npz"]
+    given: list[str | Path] = [
+        "--input",
+        digits.folder / "input.npz",
+        "--output",
+        digits.folder / "output.npz",
+    ]
     zkdps("verify", digits.run, "--key", digits.key, "--independent", *given)
     zkdps("inspect", digits.key)
     zkdps("report", digits.run, "--key", digits.key, "-o", tmp_path / "page.html")
