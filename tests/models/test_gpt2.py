@@ -21,7 +21,7 @@ LEAST_AGREEMENT = 0.99
 BLOCKS = 2
 SCALE_BITS = 12
 WINDOWS = 8
-LARGEST_ERROR = 0.05
+LARGEST_ERROR = 0.0625
 
 
 @pytest.fixture(scope="module")
