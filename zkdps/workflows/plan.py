@@ -147,13 +147,39 @@ def _groups(
     # Searching over orders prices many more blocks: only where a price is a sum.
     evaluations = SEARCHED_ORDERS if isinstance(price, AdditivePricing) else 0
     asked: _Asked = {"evaluations": evaluations}
-    if prover.dialect == Dialect.SUMCHECK:
-        # Its operators are whole layers: good cuts are where little crosses, in any order.
-        masks = mask_tensors(read_dataflow(model))
-        asked = {"max_cut_points": NARROW_CUT_POINTS, "kept_inside": masks}
+    if prover.dialect != Dialect.SUMCHECK:
+        return _searched(model, cuts, price, asked)
+    # Its operators are whole layers: good cuts are where little crosses, in any order.
+    kept = mask_tensors(read_dataflow(model))
+    while True:
+        asked = {"max_cut_points": NARROW_CUT_POINTS, "kept_inside": kept}
+        groups = _searched(model, cuts, price, asked)
+        apart = _torn_apart(slice_model(model, groups), prover, scale_bits, link) - kept
+        if not apart:
+            return groups
+        kept |= apart
+
+
+def _searched(model: onnx.ModelProto, cuts: Cuts, price: SegmentCost, asked: _Asked) -> Groups:
     if cuts.blocks is not None:
         return cut_by_count(model, cuts.blocks, price, **asked).groups
     return _within(model, price, budget_of(cuts), asked)
+
+
+def _torn_apart(sliced: Sliced, prover: Prover, scale_bits: int, link: Link) -> frozenset[str]:
+    """Boundary tensors of the first block that only means something together with others.
+
+    Prices are sums of operators, which do not tell: a block may end in the sum of a masked mean,
+    say.  Its outputs, or if it has none but the model's its inputs, are no place to cut.
+    """
+    plan = sliced.plan
+    for graph in sliced.graphs:
+        try:
+            estimate(Sliced(plan, (graph,)), prover, scale_bits=scale_bits, link=link)
+        except UnsupportedOperator:
+            outputs = frozenset(graph.block.outputs) - set(plan.outputs)
+            return outputs or frozenset(graph.block.inputs) - set(plan.inputs)
+    return frozenset()
 
 
 class _Asked(TypedDict, total=False):
