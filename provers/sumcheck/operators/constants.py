@@ -14,6 +14,7 @@ from zkdps.provers.sumcheck.system import Int64s
 
 MAX_CONSTANT = (1 << 12) - 1
 """Largest magnitude of a constant: 13 bits with the sign.  More gains no accuracy (facts, §6)."""
+_PART = 1 << 14
 MIN_BITS = 4
 """A constant that only fits with fewer bits is refused: it would not be the model's any more."""
 
@@ -65,12 +66,14 @@ def quantise_constant(
     if largest > 0.0:
         coarsest = min(finest, math.ceil(math.log2((1 << MIN_BITS - 1) / largest)))
     wanted = builder.width(name).scale_bits - scale_bits
-    tried = _raised(Constant(integers_of(reals, finest), finest), wanted)
-    for bits in range(finest, coarsest - 1, -1):
-        tried = _raised(Constant(integers_of(reals, bits), bits), wanted)
-        if builder.fits(name, scale_bits + bits, magnitude(tried)):
+    bits = finest
+    tried = _raised(Constant(integers_of(reals, bits), bits), wanted)
+    while not builder.fits(name, scale_bits + bits, magnitude(tried)):
+        if bits == coarsest:
+            builder.prove_rounding(name, scale_bits + tried.scale_bits, magnitude(tried))
             return tried
-    builder.prove_rounding(name, scale_bits + tried.scale_bits, magnitude(tried))
+        bits -= 1
+        tried = _raised(Constant(integers_of(reals, bits), bits), wanted)
     return tried
 
 
@@ -86,8 +89,12 @@ def _exact_bits(reals: Reals) -> int | None:
     if largest == 0.0:
         return 0
     finest = math.floor(math.log2(MAX_CONSTANT / largest))
-    if not np.array_equal(np.ldexp(np.rint(np.ldexp(reals, finest)), -finest), reals):
-        return None
+    flat = np.asarray(reals, dtype=np.float64).reshape(-1)
+    for start in range(0, len(flat), _PART):
+        # Trained weights end this in the first part.
+        scaled = flat[start : start + _PART] * 2.0**finest
+        if not np.array_equal(np.rint(scaled), scaled):
+            return None
     whole = integers_of(reals, finest)
     common = int(np.bitwise_or.reduce(np.abs(whole).reshape(-1)))
     return finest - ((common & -common).bit_length() - 1)
