@@ -93,7 +93,7 @@ def choose(prover: EzklProver, graph: BlockGraph, seen: list[Ranges], link: Link
     return [choice_of(record) for record in records]
 
 
-@pytest.mark.parametrize("link", list(Link))
+@pytest.mark.parametrize("link", EzklProver.links)
 def test_choices_hold_what_was_seen_in_one_column(ezkl_prover: EzklProver, link: Link) -> None:
     graph = blocks.activation("Sigmoid", 1, 4)
     cases = [
