@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zkdps.core.errors import UsageConflict
-from zkdps.core.model_key import JOINT_PREFIX, ModelKey
+from zkdps.core.model_key import ModelKey
 from zkdps.core.prover import Prover, Strength
 from zkdps.core.srs import SrsKind
 from zkdps.provers.engine import Limits
@@ -107,5 +107,5 @@ def strength_of_key(key: ModelKey) -> Strength | None:
     """
     materials = [block.material for block in key.blocks]
     if key.is_joint:
-        materials = [{name.removeprefix(JOINT_PREFIX): data for name, data in key.trust.items()}]
+        materials = [key.joint_material]
     return strength_of(key.prover, materials)

@@ -116,15 +116,22 @@ def roots_of(statement: Statement) -> tuple[str, str]:
     Raises:
         CheckFailed: check 5, a commitment is no root.
     """
-    sides = []
-    for side in (statement.inputs, statement.outputs):
-        for commitment in side:
-            if commitment.link is not Link.MERKLE or len(commitment.value) != ROOT_BYTES:
-                raise CheckFailed(
-                    5, "a commitment is no merkle root of 32 bytes", block=statement.block
-                )
-        sides.append("".join(commitment.value.hex() for commitment in side))
-    return sides[0], sides[1]
+    inputs, outputs = (
+        "".join(root_of(commitment, statement.block).hex() for commitment in side)
+        for side in (statement.inputs, statement.outputs)
+    )
+    return inputs, outputs
+
+
+def root_of(commitment: Commitment, block: int | None = None) -> bytes:
+    """The root that a commitment is.
+
+    Raises:
+        CheckFailed: check 5, it is none.
+    """
+    if commitment.link is not Link.MERKLE or len(commitment.value) != ROOT_BYTES:
+        raise CheckFailed(5, "a commitment is no merkle root of 32 bytes", block=block)
+    return commitment.value
 
 
 def split_roots(text: str) -> list[bytes]:

@@ -14,7 +14,7 @@ from typing import Any
 from zkdps.core.errors import CheckFailed, ProofError
 from zkdps.core.model_key import JOINT_PREFIX
 from zkdps.core.prover import Circuit, Trace
-from zkdps.core.statement import Commitment, Link, Proof, Usage
+from zkdps.core.statement import Commitment, Proof, Usage
 from zkdps.provers.files import storage, workplace
 from zkdps.provers.sumcheck import auditor, stored
 from zkdps.provers.sumcheck.arrays import write_arrays
@@ -96,7 +96,7 @@ class SumcheckJointProver:
             names = [system.tensors[position].name for position in positions]
             if any(name not in commitments for name in names):
                 raise CheckFailed(5, "the statements do not name every boundary tensor")
-            sides.append("".join(_root(commitments[name]).hex() for name in names))
+            sides.append("".join(auditor.root_of(commitments[name]).hex() for name in names))
         with workplace() as folder:
             (folder / stored.SYSTEM).write_bytes(text)
             (folder / stored.TABLES).write_bytes(tables)
@@ -114,9 +114,3 @@ def _files(trust: Mapping[str, bytes], check: int) -> tuple[bytes, bytes]:
         return trust[JOINT_PREFIX + stored.SYSTEM], trust[JOINT_PREFIX + stored.TABLES]
     except KeyError as error:
         raise CheckFailed(check, f"the key misses {error}") from error
-
-
-def _root(commitment: Commitment) -> bytes:
-    if commitment.link is not Link.MERKLE or len(commitment.value) != auditor.ROOT_BYTES:
-        raise CheckFailed(5, "a commitment is no merkle root of 32 bytes")
-    return commitment.value

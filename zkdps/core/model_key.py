@@ -157,6 +157,15 @@ class ModelKey:
         return any(name.startswith(JOINT_PREFIX) for name in self.trust)
 
     @property
+    def joint_material(self) -> dict[str, bytes]:
+        """Member name to content of what joint proofs verify against, named as a block's."""
+        return {
+            name.removeprefix(JOINT_PREFIX): data
+            for name, data in self.trust.items()
+            if name.startswith(JOINT_PREFIX)
+        }
+
+    @property
     def digest(self) -> str:
         """SHA-256 hex of the manifest: what auditors pin and runs name."""
         return sha256_hex(canonical_json(self.manifest()))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from zkdps.core.errors import CheckFailed, UsageConflict
-from zkdps.core.model_key import JOINT_PREFIX, ModelKey
+from zkdps.core.model_key import ModelKey
 from zkdps.core.run import Run, commitments, proof_context
 from zkdps.core.statement import Receipt
 from zkdps.verifier_contracts import REFERENCES
@@ -100,9 +100,8 @@ def _check_sumcheck(key: ModelKey, run: Run, receipts: Sequence[Receipt]) -> Non
         from zkdps.verifier_contracts.reference.sumcheck.claims import check_joint
 
         statements = [receipt.statement for receipt in run.receipts]
-        material = {name.removeprefix(JOINT_PREFIX): data for name, data in key.trust.items()}
         check_joint(
-            material,
+            key.joint_material,
             commitments(key.plan, statements),
             proof_context(run.run_id, None),
             receipts[0].proof,
