@@ -87,6 +87,10 @@ class BoundsTable:
             for row in self.rows
         ]
 
+    def to_file(self) -> bytes:
+        """The rows as the file that the digest is of."""
+        return canonical_json(self.record())
+
     def sha256(self) -> str:
         """Digest of the rows, as hex."""
-        return hashlib.sha256(canonical_json(self.record())).hexdigest()
+        return hashlib.sha256(self.to_file()).hexdigest()

@@ -50,12 +50,13 @@ def compiled(directory: Path) -> CompiledBlock:
 
 
 def write_system(directory: Path) -> None:
-    """`system.json` without the root of the weights, and `tables.bin`, of a calibrated block."""
+    """The System without the root of the weights, its tables and its bounds, once calibrated."""
     block = compiled(directory)
     if block.built is not None:
         text, tables = system_to_files(block.built.system)
         (directory / stored.SYSTEM).write_bytes(text)
         (directory / stored.TABLES).write_bytes(tables)
+        (directory / stored.BOUNDS).write_bytes(block.built.bounds.to_file())
 
 
 def entries(directory: Path) -> int:

@@ -4,6 +4,7 @@
     circuit.json    its block, its tensors and its parameters: all that compiling needs besides
     system.json     the System; `weights_root` is filled in by `setup`
     tables.bin      values of its pair tables
+    bounds.json     the bounds that were proven when it was laid out; the System has their digest
     weights/        after `setup`: the codeword and tree of the weights' commitment
 
 Before calibration the first two are all there is.
@@ -26,6 +27,7 @@ BLOCK, CIRCUIT, SYSTEM, TABLES, WEIGHTS = (
     "tables.bin",
     "weights",
 )
+BOUNDS = "bounds.json"
 MATERIAL = (SYSTEM, TABLES)
 """Members of the key."""
 

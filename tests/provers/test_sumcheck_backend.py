@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.provers import blocks
 from tests.provers.test_contract import CONTEXT, A, B, build
-from zkdps.core.canonical import Json
+from zkdps.core.canonical import Json, parse_canonical, sha256_hex
 from zkdps.core.errors import CheckFailed, OutOfRange, StalePackage
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.prover import Circuit, Prover
@@ -50,6 +50,12 @@ def test_equal_slices_and_parameters_make_equal_bytes(
     assert len(names) >= 6
     for name in names:
         assert (tmp_path / name).read_bytes() == (circuit.directory / name).read_bytes(), name
+
+
+def test_the_bounds_lie_beside_the_system_that_names_their_digest(circuit: Circuit) -> None:
+    bounds = (circuit.directory / "bounds.json").read_bytes()
+    system = parse_canonical((circuit.directory / "system.json").read_bytes(), "system.json")
+    assert sha256_hex(bounds) == system["bounds_sha256"]
 
 
 def test_a_value_beyond_its_range_is_refused_before_proving(
