@@ -16,7 +16,7 @@ from zkdps.provers.sumcheck.operators.output import Output
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width, Widths
 from zkdps.provers.sumcheck.ranges import settle_ranges
 from zkdps.provers.sumcheck.storage import storage_shapes
-from zkdps.provers.sumcheck.system import Bound, Holder, Int64s, Preset, System
+from zkdps.provers.sumcheck.system import Bound, Holder, Int32s, Int64s, Preset, System
 from zkdps.provers.sumcheck.wires import whole
 
 
@@ -29,7 +29,7 @@ class Built:
     """Without `weights_root`."""
     steps: tuple[Step, ...]
     """Functions that compute the committed integers, in order."""
-    weights: dict[str, Int64s]
+    weights: dict[str, Int32s | Int64s]
     """Integers of the weight tensors, by name."""
     bounds: BoundsTable
     """What `system.bounds_sha256` is the digest of."""

@@ -23,7 +23,14 @@ import numpy as np
 from zkdps.core.errors import LayoutFailed
 from zkdps.provers.sumcheck.bounds import BoundsTable
 from zkdps.provers.sumcheck.field import P
-from zkdps.provers.sumcheck.operands import Axis, Integers, Operand, operand_of, pieces_of
+from zkdps.provers.sumcheck.operands import (
+    Axis,
+    Integers,
+    Operand,
+    operand_of,
+    operand_of_tensor,
+    pieces_of,
+)
 from zkdps.provers.sumcheck.program import Width, Widths
 from zkdps.provers.sumcheck.ranges import RangeRequest
 from zkdps.provers.sumcheck.requantise import requantise, rounding
@@ -32,6 +39,7 @@ from zkdps.provers.sumcheck.system import (
     Bound,
     Form,
     Holder,
+    Int32s,
     Int64s,
     Label,
     Lookup,
@@ -72,7 +80,7 @@ class Builder:
     tables: list[Table] = field(default_factory=list)
     ranges: list[RangeRequest] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
-    weights: dict[str, Int64s] = field(default_factory=dict)
+    weights: dict[str, Int32s | Int64s] = field(default_factory=dict)
     known: dict[str, Width] = field(default_factory=dict)
     """Width of every committed tensor."""
     positions: dict[str, int] = field(default_factory=dict)
@@ -180,12 +188,24 @@ class Builder:
         self.steps.append(Step(tuple(names), compute))
 
     def weight(self, name: str, integers: Int64s, scale_bits: int) -> Wire:
-        """Commit constants of the model; read them as a wire."""
+        """Commit constants of the model; read them as a wire, which has an index for each."""
         self.hold(name, integers, scale_bits)
         return whole(name, integers.shape)
 
-    def hold(self, name: str, integers: Int64s, scale_bits: int) -> Width:
-        """Commit constants that may be too many for a wire, which has an index for each."""
+    def constant(
+        self,
+        name: str,
+        integers: Int32s | Int64s,
+        scale_bits: int,
+        axes: Mapping[str, Axis],
+        letters: str,
+    ) -> Operand:
+        """Commit constants of the model, however many, and read them through their letters."""
+        self.hold(name, integers, scale_bits)
+        return operand_of_tensor(self, name, tuple(axes[letter] for letter in letters))
+
+    def hold(self, name: str, integers: Int32s | Int64s, scale_bits: int) -> Width:
+        """Commit constants of the model."""
         low, high = int(integers.min(initial=0)), int(integers.max(initial=0))
         width = Width(scale_bits, low, high)
         self.commit(name, integers.shape, width, Bound.WEIGHT, holder=Holder.WEIGHTS)

@@ -42,10 +42,11 @@ def form_integers(system: Space, form: Form, values: Values) -> Int64s:
     total = np.full(sizes, form.constant, dtype=np.int64)
     for coefficient, view in form.views:
         if _is_whole(system, view, form.labels):
-            total += coefficient * values[view.tensor].reshape(sizes)
+            # Weights may be int32: the product is not.
+            total += coefficient * values[view.tensor].reshape(sizes).astype(np.int64, copy=False)
             continue
         places = view_positions(system, view, form.labels, values)
-        entries = values[view.tensor].reshape(-1)[np.maximum(places, 0)]
+        entries = values[view.tensor].reshape(-1)[np.maximum(places, 0)].astype(np.int64)
         if int(places.min()) < 0:
             entries = np.where(places >= 0, entries, 0)
         total += coefficient * entries

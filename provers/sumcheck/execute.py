@@ -71,7 +71,8 @@ def count_lookups(system: System, values: Values, block: int) -> Values:
 
 def _checked(built: Built, position: int, integers: Int64s) -> Int64s:
     tensor = built.system.tensors[position]
-    if integers.dtype != np.int64 or integers.size != tensor.size:
+    held = (np.int32, np.int64) if tensor.bound is Bound.WEIGHT else (np.int64,)
+    if integers.dtype not in held or integers.size != tensor.size:
         raise ValueError(f"{tensor.name}: {integers.dtype} {integers.shape} for {tensor.shape}")
     if tensor.bound in UNRANGED:
         return integers

@@ -102,6 +102,39 @@ def operand_of(
     )
 
 
+def operand_of_tensor(builder: Builder, name: str, axes: Sequence[Axis]) -> Operand:
+    """Read all of a committed tensor as it is stored, without an index for each entry.
+
+    Args:
+        axes: labels of each axis of its storage.
+    """
+    shape, width = builder.storage.shapes[name], builder.width(name)
+    indices = []
+    for axis, size in zip(axes, shape, strict=True):
+        sizes = [builder.labels_made[label].size for label in axis]
+        if math.prod(sizes) != size:
+            raise ValueError(f"labels of {sizes} do not index an axis of {size}")
+        strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+        terms = zip(axis, sizes, strides, strict=True)
+        indices.append(Affine(0, tuple((label, step) for label, n, step in terms if n > 1)))
+    box = tuple(label for axis in axes for label in axis)
+    view = View(builder.positions[name], tuple(indices))
+    occurring = labels_of(view)
+
+    def read(values: Integers) -> Int64s:
+        return values[name].reshape(shape).astype(np.int64)
+
+    return Operand(
+        ((1, view),),
+        tuple(label for label in box if label in occurring),
+        box,
+        width.scale_bits,
+        width.low,
+        width.high,
+        read,
+    )
+
+
 def labels_of(view: View) -> Axis:
     """Labels that occur in a view."""
     return tuple(

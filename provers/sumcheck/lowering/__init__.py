@@ -33,7 +33,6 @@ from zkdps.provers.sumcheck.lowering import (
     wiring,
 )
 from zkdps.provers.sumcheck.lowering.block import MAX_ENTRIES, Block
-from zkdps.provers.sumcheck.lowering.expressions import FUNCTIONS
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
     Constant,
@@ -42,6 +41,7 @@ from zkdps.provers.sumcheck.lowering.values import (
     Value,
     plain,
 )
+from zkdps.provers.sumcheck.operators.expressions import FUNCTIONS
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program
 from zkdps.provers.sumcheck.wires import whole
 

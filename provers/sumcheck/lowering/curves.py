@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from zkdps.provers.sumcheck.lowering.block import Block
-from zkdps.provers.sumcheck.lowering.expressions import FUNCTIONS, Expression, scaled
 from zkdps.provers.sumcheck.lowering.nodes import Node
 from zkdps.provers.sumcheck.lowering.values import (
     Constant,
@@ -16,6 +15,7 @@ from zkdps.provers.sumcheck.lowering.values import (
     plain,
     same_wire,
 )
+from zkdps.provers.sumcheck.operators.expressions import FUNCTIONS, Expression, scaled
 from zkdps.provers.sumcheck.wires import Wire
 
 DEFAULTS: dict[str, dict[str, float]] = {

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkdps.provers.sumcheck.lowering.curves import scalar_of
-from zkdps.provers.sumcheck.lowering.expressions import Expression, X
 from zkdps.provers.sumcheck.lowering.values import (
     Centred,
     Curve,
@@ -26,6 +25,7 @@ from zkdps.provers.sumcheck.lowering.values import (
     Value,
     same_wire,
 )
+from zkdps.provers.sumcheck.operators.expressions import Expression, X
 
 if TYPE_CHECKING:
     from zkdps.provers.sumcheck.lowering.block import Block

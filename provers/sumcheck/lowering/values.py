@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zkdps.provers.sumcheck.lowering.expressions import Expression
+from zkdps.provers.sumcheck.operators.expressions import Expression
 from zkdps.provers.sumcheck.wires import Wire
 
 Array = NDArray[Any]

@@ -45,7 +45,7 @@ def allowed_keys(
         raise builder.failed(f"{name}: a mask holds 0 and 1, not other integers")
     if pattern is None:
         return given
-    constant = builder.operand(builder.weight(f"{name}.causal", pattern, 0), axes, "ij")
+    constant = builder.constant(f"{name}.causal", pattern, 0, axes, "ij")
     if given is None or mask is None:
         return constant
     letters = ("g" if "g" in mask[1] else "") + "ij"

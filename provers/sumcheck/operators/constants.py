@@ -10,11 +10,11 @@ import numpy as np
 
 from zkdps.provers.sumcheck.builder import Builder
 from zkdps.provers.sumcheck.operators.interface import Reals
-from zkdps.provers.sumcheck.system import Int64s
+from zkdps.provers.sumcheck.system import Int32s, Int64s
 
 MAX_CONSTANT = (1 << 12) - 1
 """Largest magnitude of a constant: 13 bits with the sign.  More gains no accuracy (facts, §6)."""
-_PART = 1 << 14
+_PART = 1 << 16
 MIN_BITS = 4
 """A constant that only fits with fewer bits is refused: it would not be the model's any more."""
 
@@ -23,8 +23,18 @@ MIN_BITS = 4
 class Constant:
     """real = integers / 2**scale_bits."""
 
-    integers: Int64s
+    integers: Int32s | Int64s
+    """Those that a compiled circuit keeps are int32, and mapped from disk."""
     scale_bits: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the tensor."""
+        return self.integers.shape
+
+
+Weights = Reals | Constant
+"""Weights of a model before a circuit is compiled, and after."""
 
 
 def integers_of(reals: Reals, scale_bits: int) -> Int64s:
@@ -35,27 +45,41 @@ def integers_of(reals: Reals, scale_bits: int) -> Int64s:
     return np.rint(scaled).astype(np.int64)
 
 
+def absolute_sums(integers: Int32s | Int64s, axes: tuple[int, ...]) -> Int64s:
+    """Sums of absolute values over some axes, without a second array of the integers' size."""
+    step = max(_PART // max(integers[:1].size, 1), 1)
+    parts = [
+        np.abs(integers[start : start + step]).sum(axis=axes, dtype=np.int64)
+        for start in range(0, len(integers), step)
+    ]
+    return np.asarray(np.sum(parts, axis=0) if 0 in axes else np.concatenate(parts))
+
+
 def quantise_constant(
     builder: Builder,
     name: str,
-    reals: Reals,
+    reals: Weights,
     scale_bits: int,
     magnitude: Callable[[Constant], int],
 ) -> Constant:
     """The finest integers for a constant that is multiplied into an accumulator.
 
-    An exact dyadic constant of few bits stays exact.  Where the product would be coarser than the
-    result, the integers are multiplied by the power of two that is missing.
+    A constant that is quantised already stays what it is: rules U and Z are checked where it is
+    used, here or there.  An exact dyadic constant of few bits stays exact.  Where the product
+    would be coarser than the result, the integers are multiplied by the power of two that is
+    missing.
 
     Args:
         name: the value that the accumulator is rounded to.
-        reals: the constant, float64; finite.
+        reals: the constant, finite.
         scale_bits: of what it is multiplied with.
         magnitude: static bound of the accumulator for a choice.
 
     Raises:
         LayoutFailed: no choice with at least `MIN_BITS` satisfies rules U and Z.
     """
+    if isinstance(reals, Constant):
+        return reals
     largest = float(np.abs(reals).max(initial=0.0))
     if not math.isfinite(largest):
         raise builder.failed(f"{name}: a constant of the model is not finite")

@@ -7,13 +7,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zkdps.provers.sumcheck.system import Int64s
+from zkdps.provers.sumcheck.system import Int32s, Int64s
 
 EXACT = 1 << 53
 """Integers below are exact in float64, and so is every partial sum that stays below."""
+_PART = 1 << 20
+"""Entries of `right` that are multiplied at a time."""
 
 
-def contract(left: Int64s, right: Int64s, letters: tuple[str, str, str], magnitude: int) -> Int64s:
+def contract(
+    left: Int64s, right: Int32s | Int64s, letters: tuple[str, str, str], magnitude: int
+) -> Int64s:
     """sum over letters that the result has not: left[letters[0]] * right[letters[1]].
 
     Args:
@@ -25,8 +29,28 @@ def contract(left: Int64s, right: Int64s, letters: tuple[str, str, str], magnitu
     """
     if magnitude >= EXACT:
         raise ValueError(f"sums of up to {magnitude} are not exact in float64")
-    result = contract_reals(left.astype(np.float64), right.astype(np.float64), letters)
-    return np.rint(result).astype(np.int64)
+    reals = left.astype(np.float64)
+    step = max(_PART // max(right[:1].size, 1), 1)
+    if step >= len(right):
+        return _integers(contract_reals(reals, right.astype(np.float64), letters))
+    # Weights may be many: at no time are all of them there as float64.
+    first, (letter, *_), result = letters
+    parts = []
+    for start in range(0, len(right), step):
+        cut = reals
+        if letter in first:
+            chosen = [slice(None)] * reals.ndim
+            chosen[first.index(letter)] = slice(start, start + step)
+            cut = reals[tuple(chosen)]
+        some = right[start : start + step].astype(np.float64)
+        parts.append(_integers(contract_reals(cut, some, letters)))
+    if letter in result:
+        return np.concatenate(parts, axis=result.index(letter))
+    return np.asarray(np.sum(parts, axis=0))
+
+
+def _integers(reals: NDArray[np.float64]) -> Int64s:
+    return np.rint(reals).astype(np.int64)
 
 
 def contract_reals(

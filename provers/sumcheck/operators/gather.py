@@ -9,7 +9,7 @@ import numpy as np
 
 from zkdps.provers.sumcheck.builder import Builder
 from zkdps.provers.sumcheck.operands import Integers
-from zkdps.provers.sumcheck.operators.constants import integers_of
+from zkdps.provers.sumcheck.operators.constants import Constant, Weights, integers_of
 from zkdps.provers.sumcheck.operators.interface import Reals, Role
 from zkdps.provers.sumcheck.system import Affine, Bound, Int64s, Picked, View
 from zkdps.provers.sumcheck.wires import Wire, whole
@@ -26,7 +26,7 @@ class Gather:
 
     name: str
     ids: Wire
-    table: Reals
+    table: Weights
     """(rows, ...)."""
     role: Role = Role.LINEAR
 
@@ -46,7 +46,13 @@ class Gather:
         return whole(self.name, (self.ids.size, *self.table.shape[1:]))
 
     def real(self, operands: Sequence[Reals]) -> Reals:
-        """In float64."""
+        """In float64.
+
+        Raises:
+            TypeError: the table is quantised already.
+        """
+        if isinstance(self.table, Constant):
+            raise TypeError(f"{self.name}: its table is integers")
         return self.table[operands[0].astype(np.int64)].reshape(self.shape)
 
     def define(self, builder: Builder) -> None:
@@ -60,7 +66,10 @@ class Gather:
                 f"{self.name}: numbers of {ids!r} may be {allowed.low}..{allowed.high}, "
                 f"the table has {rows} rows"
             )
-        integers = integers_of(self.table, width.scale_bits)
+        if isinstance(self.table, Constant):
+            integers = self.table.integers
+        else:
+            integers = integers_of(self.table, width.scale_bits)
         table = f"{self.name}.table"
         held = builder.hold(table, integers, width.scale_bits)
         written = self.written
@@ -83,7 +92,7 @@ class Gather:
         builder.range_check(self.name)
 
         def compute(values: Integers) -> tuple[Int64s]:
-            return (integers[values[ids].reshape(-1)],)
+            return (integers[values[ids].reshape(-1)].astype(np.int64),)
 
         builder.step((self.name,), compute)
 

@@ -9,7 +9,13 @@ import numpy as np
 
 from zkdps.provers.sumcheck.builder import Builder
 from zkdps.provers.sumcheck.operands import Integers, Operand
-from zkdps.provers.sumcheck.operators.constants import Constant, integers_of, quantise_constant
+from zkdps.provers.sumcheck.operators.constants import (
+    Constant,
+    Weights,
+    absolute_sums,
+    integers_of,
+    quantise_constant,
+)
 from zkdps.provers.sumcheck.operators.einsum import contract, contract_reals
 from zkdps.provers.sumcheck.operators.interface import Reals, Role
 from zkdps.provers.sumcheck.system import Int64s
@@ -33,7 +39,7 @@ class Linear:
 
     name: str
     x: Wire
-    weight: Reals
+    weight: Weights
     bias: Reals | None
     letters: tuple[str, str, str]
     role: Role = Role.LINEAR
@@ -56,7 +62,13 @@ class Linear:
         return whole(self.name, self.shape)
 
     def real(self, operands: Sequence[Reals]) -> Reals:
-        """In float64."""
+        """In float64.
+
+        Raises:
+            TypeError: the weights are quantised already.
+        """
+        if isinstance(self.weight, Constant):
+            raise TypeError(f"{self.name}: its weights are integers")
         result = contract_reals(operands[0], self.weight, self.letters)
         return result if self.bias is None else result + self.bias
 
@@ -70,8 +82,9 @@ class Linear:
         )
         scale_bits = x.scale_bits + chosen.scale_bits
         magnitude = self._magnitude(x, chosen)
-        weight = builder.weight(f"{self.name}.weight", chosen.integers, chosen.scale_bits)
-        read_weight = builder.operand(weight, axes, of_weight)
+        read_weight = builder.constant(
+            f"{self.name}.weight", chosen.integers, chosen.scale_bits, axes, of_weight
+        )
         # A summed dimension along which x is one entry repeated still has to be summed.
         kept = {*read_weight.labels, *(n for c in of_y for n in axes[c])}
         labels = (*x.labels, *(n for n in x.box if n not in kept and n not in x.labels))
@@ -80,8 +93,8 @@ class Linear:
         bias: Int64s | None = None
         if self.bias is not None:
             bias = integers_of(self.bias, scale_bits)
-            held = builder.weight(f"{self.name}.bias", bias, scale_bits)
-            read_bias = builder.operand(held, axes, of_y[len(of_y) - bias.ndim :])
+            of_bias = of_y[len(of_y) - bias.ndim :]
+            read_bias = builder.constant(f"{self.name}.bias", bias, scale_bits, axes, of_bias)
             terms.append((1, (builder.form(read_bias),)))
 
         def accumulate(values: Integers) -> Int64s:
@@ -102,7 +115,7 @@ class Linear:
         """Largest |sum x W' + b'|: per result entry, all x at the end of their range."""
         of_x, of_weight, of_y = self.letters
         summed = tuple(i for i, letter in enumerate(of_weight) if letter not in of_y)
-        sums = np.abs(chosen.integers).sum(axis=summed, dtype=np.int64)
+        sums = absolute_sums(chosen.integers, summed)
         repeats = 1
         for letter, size in zip(of_x, self.x.shape, strict=True):
             if letter not in of_weight and letter not in of_y:

@@ -184,13 +184,13 @@ class Norm:
         if self.gain is None:
             doubled: list[tuple[int, tuple[int, ...]]] = [(2 * int(gains[0]), (numerator,))]
         else:
-            weight = builder.weight(f"{self.name}.gain", gains, 0)
-            gain = builder.form(builder.operand(weight, axes, letters[-1]))
+            gain = builder.form(builder.constant(f"{self.name}.gain", gains, 0, axes, letters[-1]))
             doubled = [(2, (numerator, gain))]
         # Twice the numerator is an integer: H stands for half units.
         if shifts is not None:
-            weight = builder.weight(f"{self.name}.bias", shifts, 0)
-            shift = builder.form(builder.operand(weight, axes, letters[-1]))
+            shift = builder.form(
+                builder.constant(f"{self.name}.bias", shifts, 0, axes, letters[-1])
+            )
             doubled.append((1 << extra, (builder.form(sigma), shift)))
         reach = self._reach(gains, shifts)
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from zkdps.provers.sumcheck.lowering import masks, segments
 from zkdps.provers.sumcheck.lowering.curves import DEFAULTS
-from zkdps.provers.sumcheck.lowering.expressions import (
+from zkdps.provers.sumcheck.operators.expressions import (
     FUNCTIONS,
     Expression,
     X,
