@@ -330,9 +330,10 @@ def report_command(
 
 @verb(root, "inspect")
 @argument("path", metavar="FILE", type=PATH)
+@option("--bounds", is_flag=True, help="Of a package: the static bounds of every relation.")
 @options.speaking
 @click.pass_context
-def inspect_command(context: click.Context, /, path: Path, voice: Voice) -> None:
+def inspect_command(context: click.Context, /, path: Path, bounds: bool, voice: Voice) -> None:
     """Show what a model, package, key or run says of itself, trusting none of it.
 
     Exit code 2 where the file could be read only in part.
@@ -341,8 +342,13 @@ def inspect_command(context: click.Context, /, path: Path, voice: Voice) -> None
     Examples:
       zkdps inspect run.zkrun
       zkdps inspect PKG/model.zkvk --json
+      zkdps inspect PKG --bounds
     """
-    settle(unreadable(path))
+    settle(not_a_folder(path) if bounds else unreadable(path))
+    if bounds:
+        from zkdps.workflows.bounds import inspect_bounds
+
+        return voice.emit(inspect_bounds(path), records.of_bounds, verdicts.bounds_page)
     from zkdps.workflows.inspect import inspect
 
     inspection = inspect(path)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zkdps.workflows.audit import audit_key
+    from zkdps.workflows.bounds import inspect_bounds
     from zkdps.workflows.build import build
     from zkdps.workflows.demo import demo
     from zkdps.workflows.doctor import doctor
@@ -42,6 +43,7 @@ __all__ = [
     "export",
     "import_srs",
     "inspect",
+    "inspect_bounds",
     "list_srs",
     "list_tensors",
     "make_srs",
@@ -57,6 +59,7 @@ __all__ = [
 _ROOMS = {
     "audit_key": "audit",
     "check_srs": "srs",
+    "inspect_bounds": "bounds",
     "import_srs": "srs",
     "list_srs": "srs",
     "list_tensors": "plan",

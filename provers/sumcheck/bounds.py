@@ -12,11 +12,17 @@ is proven here while its block is built; the rows are recorded and their digest 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 
-from zkdps.core.canonical import Json, canonical_json
+from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import LayoutFailed
+from zkdps.core.fields import Fields
 from zkdps.provers.sumcheck.field import P
+
+MAX_BOUND = 1 << 80
+"""Beyond what any relation that was proven has."""
+MAX_SHIFT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,16 @@ class BoundRow:
     def integer(self) -> bool:
         """Rule Z."""
         return self.magnitude + self.decomposed < P
+
+    @property
+    def unique_slack_bits(self) -> float:
+        """lg of p over what rule U bounds."""
+        return math.log2(P / max(1, self.count << self.shift))
+
+    @property
+    def integer_slack_bits(self) -> float:
+        """lg of p over what rule Z bounds."""
+        return math.log2(P / max(1, self.magnitude + self.decomposed))
 
 
 @dataclass(slots=True)
@@ -94,3 +110,26 @@ class BoundsTable:
     def sha256(self) -> str:
         """Digest of the rows, as hex."""
         return hashlib.sha256(self.to_file()).hexdigest()
+
+
+def table_from_file(data: bytes, path: str, block: int) -> BoundsTable:
+    """Inverse of `BoundsTable.to_file`; both rules are checked again for every row.
+
+    Raises:
+        MalformedArchive: the file is not one that it wrote.
+        LayoutFailed: a rule does not hold.
+    """
+    # The file is a list; what reads it strictly reads an object.
+    fields = Fields(parse_canonical(b'{"rows":' + data + b"}", path), path, "bounds")
+    table = BoundsTable(block)
+    for row in fields.objects("rows"):
+        table.prove(
+            row.text("relation"),
+            row.integer("count", 0, MAX_BOUND),
+            row.integer("shift", 0, MAX_SHIFT),
+            row.integer("magnitude", 0, MAX_BOUND),
+            row.integer("decomposed", 0, MAX_BOUND),
+        )
+        row.done()
+    fields.done()
+    return table

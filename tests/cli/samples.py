@@ -12,10 +12,13 @@ from zkdps.core.plan import Block, Cost, Plan, TensorSpec
 from zkdps.core.run import Run
 from zkdps.core.srs import SrsIdentity, SrsKind
 from zkdps.core.statement import Commitment, Coverage, Link, Proof, Receipt, Statement, Usage
+from zkdps.provers.sumcheck.bounds import BoundRow
 from zkdps.workflows.reports import (
     AuditLine,
     AuditReport,
+    BlockBounds,
     BlockVerdict,
+    BoundsReport,
     BuildReport,
     DemoReport,
     Finding,
@@ -131,3 +134,10 @@ def inspection(problem: str | None = None) -> Inspection:
 def audit_report() -> AuditReport:
     """Two parts that agree."""
     return AuditReport("00" * 32, (AuditLine("block 0 vk", "ab", "ab"), AuditLine("SRS", "c", "c")))
+
+
+def bounds_report() -> BoundsReport:
+    """One relation that nearly wraps, and a block without any."""
+    near = BoundRow("gemm", 1 << 16, 14, 3 << 28, 1 << 29)
+    blocks = (BlockBounds("Gemm", "ab" * 32, (near,)), BlockBounds("Flatten", "cd" * 32, ()))
+    return BoundsReport(Path("PKG"), "00" * 32, blocks)

@@ -148,6 +148,16 @@ def test_inspect(
     assert "nothing of this was verified" in capsys.readouterr().out
 
 
+def test_inspect_bounds(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = spy("bounds.inspect_bounds", samples.bounds_report())
+    assert run(["inspect", "docs", "--bounds", "--json"]) == 0
+    assert asked == {"package": Path("docs")}
+    (row,) = json.loads(capsys.readouterr().out)["blocks"][0]["relations"]
+    assert row["unique"] is True and row["integer"] is True
+    assert run(["inspect", FILE, "--bounds"]) == 2
+    assert "a folder is needed" in capsys.readouterr().err
+
+
 def test_audit(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
     asked = spy("audit.audit_key", samples.audit_report())
     assert run(["key", "audit", MODEL, FILE, "--shape", "x=1"]) == 0

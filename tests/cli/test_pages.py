@@ -24,6 +24,7 @@ REPORTS: Mapping[str, tuple[Any, Callable[[Any], Any], Callable[[Any], Any]]] = 
     "many": ((samples.prove_report(),) * 2, records.of_proves, pages.proves_page),
     "verdict": (samples.verdict(), records.of_verdict, verdicts.verdict_page),
     "inspection": (samples.inspection(), records.of_inspection, verdicts.inspection_page),
+    "bounds": (samples.bounds_report(), records.of_bounds, verdicts.bounds_page),
     "audit": (samples.audit_report(), records.of_audit, verdicts.audit_page),
     "srs": (samples.srs_file(), records.of_srs, pages.srs_file_page),
     "srs list": ((samples.srs_file(),), records.of_srs_files, pages.srs_page),
@@ -166,3 +167,10 @@ def test_the_doctor_says_how_to_get_what_is_missing() -> None:
     assert re.search(r"absent +torch", shown)
     assert records.of_findings(samples.findings(False))["works"] is False
     assert records.of_findings(samples.findings(True))["works"] is True
+
+
+def test_the_bounds_show_both_rules_and_what_is_left() -> None:
+    shown = text_of(verdicts.bounds_page(samples.bounds_report()))
+    row = r"gemm +65536 +14 +805306368 +536870912 +holds 0\.99 bits +holds 0\.67 bits"
+    assert re.search(row, shown), shown
+    assert "1 relations" in shown.splitlines()[-1]

@@ -61,6 +61,7 @@ def test_all_is_exactly_the_verbs() -> None:
         "export",
         "import_srs",
         "inspect",
+        "inspect_bounds",
         "list_srs",
         "list_tensors",
         "make_srs",

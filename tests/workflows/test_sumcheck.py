@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,12 +17,14 @@ import pytest
 
 from tests.models import zoo
 from zkdps.circuits.export import export
+from zkdps.cli import run
 from zkdps.core.checks import Status
 from zkdps.core.errors import CheckFailed, StalePackage, UsageConflict
 from zkdps.core.parse_run import parse_run
 from zkdps.core.policy import Policy
 from zkdps.core.run import Run
 from zkdps.core.statement import Link
+from zkdps.provers.sumcheck.field import P
 from zkdps.workflows.archive import read_archive, write_archive
 from zkdps.workflows.audit import audit_key
 from zkdps.workflows.build import build
@@ -162,6 +165,40 @@ def test_pages_and_inspection_say_what_proofs_are_worth(
     soundness = facts["soundness"]
     assert isinstance(soundness, dict) and 90 < soundness["bits"] < 128
     assert len(soundness["bits_of_steps"]) > 3
+
+
+def test_the_bounds_of_a_package_are_those_of_its_key(
+    digits: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = str(digits.folder / "pkg")
+    assert run(["inspect", package, "--bounds", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["key_digest"] == digits.built.key.digest
+    for found, key in zip(record["blocks"], digits.built.key.blocks, strict=True):
+        named = json.loads(key.material["system.json"])
+        assert found["bounds_sha256"] == named["bounds_sha256"]
+        proven = {row["relation"] for row in found["relations"]}
+        # This model has no maximum: see the operators for its indicator.
+        assert proven >= {relation["name"] for relation in named["relations"]}
+        for row in found["relations"]:
+            assert row["count"] << row["shift"] <= P and row["magnitude"] + row["decomposed"] < P
+            assert min(row["unique_slack_bits"], row["integer_slack_bits"]) >= 0
+    assert any(block["relations"] for block in record["blocks"])
+    assert run(["inspect", package, "--bounds"]) == 0
+    assert "U and Z hold for each" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("change", ["narrowed", "missing"])
+def test_other_bounds_than_the_keys_are_an_error(
+    digits: Chain, change: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "pkg"
+    shutil.copytree(digits.folder / "pkg", package)
+    file = package / "circuits" / "1" / "bounds.json"
+    file.unlink() if change == "missing" else file.write_bytes(b"[]")
+    assert run(["inspect", str(package), "--bounds", "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["class"] == "StalePackage" and "circuits/1/bounds.json" in error["message"]
 
 
 def test_two_inputs_and_a_second_proof_under_one_key(tmp_path: Path, machine: Machine) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zkdps.core.plan import Boundary, Plan, TensorSpec
     from zkdps.workflows.reports import (
         AuditReport,
+        BoundsReport,
         BuildReport,
         DemoReport,
         Finding,
@@ -151,6 +152,32 @@ def of_inspection(inspection: Inspection) -> Record:
         "kind": inspection.kind,
         "facts": dict(inspection.facts),
         "problem": inspection.problem,
+    }
+
+
+def of_bounds(report: BoundsReport) -> Record:
+    """Every relation with what was proven of it; both rules hold for each."""
+    return {
+        "package": str(report.package),
+        "key_digest": report.key_digest,
+        "blocks": [
+            {
+                "index": index,
+                "name": block.name,
+                "bounds_sha256": block.sha256,
+                "relations": [
+                    {
+                        **asdict(row),
+                        "unique": row.unique,
+                        "unique_slack_bits": row.unique_slack_bits,
+                        "integer": row.integer,
+                        "integer_slack_bits": row.integer_slack_bits,
+                    }
+                    for row in block.rows
+                ],
+            }
+            for index, block in enumerate(report.blocks)
+        ],
     }
 
 

@@ -7,19 +7,28 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from zkdps.core.srs import SrsKind
-from zkdps.terminal.output import grid, words
+from zkdps.terminal.output import grid, table, words
 from zkdps.terminal.pictures import consumer_name, first_digits, producer_name
 from zkdps.terminal.sizes import format_seconds, format_size
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.text import Text
 
     from zkdps.core.checks import Outcome
     from zkdps.core.statement import Usage
+    from zkdps.provers.sumcheck.bounds import BoundRow
     from zkdps.terminal.output import Page
-    from zkdps.workflows.reports import AuditReport, Inspection, PageReport, Verdict
+    from zkdps.workflows.reports import (
+        AuditReport,
+        BoundsReport,
+        Inspection,
+        PageReport,
+        Verdict,
+    )
 
 _STYLES = {"passed": "green", "open": "yellow", "absent": "dim"}
+_BOUNDS = ("relation", "count", "shift", "magnitude", "decomposed", "U", "Z")
 _MAX_DEPTH = 12
 _DEVELOPMENT = "DEVELOPMENT SRS: anybody can forge such a run, it convinces nobody else"
 
@@ -90,6 +99,29 @@ def inspection_page(inspection: Inspection) -> Page:
         lines.append(words("reading stopped:", inspection.problem, style="bold red"))
     lines.append(words("nothing of this was verified", style="yellow"))
     return lines
+
+
+def bounds_page(report: BoundsReport) -> Page:
+    """One table a block, one line a relation; slack is what is left to p."""
+    lines: list[RenderableType] = []
+    for index, block in enumerate(report.blocks):
+        lines.append(words(f"block {index} {block.name}", style="bold"))
+        rows = [_bound_row(row) for row in block.rows]
+        lines.append(table(_BOUNDS, rows, numbers=_BOUNDS[1:]))
+        lines.append(words("  sha256", block.sha256, "as the key names it"))
+    count = sum(len(block.rows) for block in report.blocks)
+    held = f"{count} relations: U and Z hold for each, recomputed from these tables"
+    return [*lines, grid([("key digest", report.key_digest)]), words(held, style="bold green")]
+
+
+def _bound_row(row: BoundRow) -> tuple[str, ...]:
+    rules = ((row.unique, row.unique_slack_bits), (row.integer, row.integer_slack_bits))
+    numbers = (row.count, row.shift, row.magnitude, row.decomposed)
+    return (
+        row.relation,
+        *map(str, numbers),
+        *(f"{'holds' if holds else 'FAILS'} {slack:.2f} bits" for holds, slack in rules),
+    )
 
 
 def _block_rows(verdict: Verdict) -> list[tuple[str | Text, ...]]:

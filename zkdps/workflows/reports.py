@@ -19,6 +19,7 @@ from zkdps.core.model_key import ModelKey
 from zkdps.core.plan import Cost, Plan
 from zkdps.core.run import Run
 from zkdps.core.statement import Coverage, Usage
+from zkdps.provers.sumcheck.bounds import BoundRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,26 @@ class Inspection:
     """JSON-able, in reading order."""
     problem: str | None = None
     """Where reading stopped, if it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBounds:
+    """The static bounds of one block's relations."""
+
+    name: str
+    sha256: str
+    """Of the table, as the model key names it."""
+    rows: tuple[BoundRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsReport:
+    """What was proven of the relations of a package when it was built, and holds."""
+
+    package: Path
+    key_digest: str
+    blocks: tuple[BlockBounds, ...]
+    """In the plan's order."""
 
 
 @dataclass(frozen=True, slots=True)

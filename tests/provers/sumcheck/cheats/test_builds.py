@@ -101,6 +101,10 @@ def test_bounds_are_recorded_and_hold(block: Callable[[], Ran]) -> None:
     for row in built.bounds.rows:
         assert row.count << row.shift <= P
         assert row.magnitude + row.decomposed < P
+    unnamed = {relation.name for relation in built.system.relations}
+    unnamed -= {row.relation for row in built.bounds.rows}
+    # About the field: a product is 0 only if a factor is, whatever their size.
+    assert all(name.endswith((".reached", ".exists")) for name in unnamed)
     assert built.system.bounds_sha256 == built.bounds.sha256()
 
 
