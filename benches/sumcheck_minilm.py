@@ -38,7 +38,7 @@ from benches.sumcheck_commands import (
 from benches.sumcheck_models import minilm_files
 from zkdps.core.checks import Status
 from zkdps.core.run import proof_context
-from zkdps.provers.sumcheck import auditor, stored
+from zkdps.provers.sumcheck import auditor, stored, verifying
 from zkdps.workflows import prove as prove_workflow
 from zkdps.workflows import verify as verify_workflow
 from zkdps.workflows.package import KEY_NAME
@@ -175,8 +175,8 @@ def _verified_here(
         for receipt in run.receipts:
             index = receipt.statement.block
             material = key.blocks[index].material
-            inputs, outputs = map(auditor.split_roots, auditor.roots_of(receipt.statement))
-            auditor.verify(
+            inputs, outputs = map(verifying.split_roots, auditor.roots_of(receipt.statement))
+            verifying.verify(
                 material[stored.SYSTEM],
                 material[stored.TABLES],
                 inputs,

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zkdps.core.errors import UsageConflict
-from zkdps.core.model_key import ModelKey
-from zkdps.core.prover import Prover, Strength
-from zkdps.core.srs import SrsKind
-from zkdps.provers.engine import Limits
+
+if TYPE_CHECKING:
+    # Every worker process imports this package on its way to its module.
+    from pathlib import Path
+
+    from zkdps.core.model_key import ModelKey
+    from zkdps.core.prover import Prover, Strength
+    from zkdps.core.srs import SrsKind
+    from zkdps.provers.engine import Limits
 
 SECURITY_LEVELS = ("100", "100-small", "128")
 """Bits that the proofs of new keys are worth, where a back end leaves the choice; `small` trades
@@ -35,6 +40,9 @@ class Setting:
     """Whether new keys are for joint proofs, where a back end has them."""
     jobs: int = 1
     """Worker processes at a time, where a back end can use several."""
+    standby: int = 0
+    """Blocks that will be proved or verified now: workers for so many start while the back end is
+    still being imported."""
 
 
 def _ezkl(setting: Setting) -> Prover:
@@ -44,9 +52,14 @@ def _ezkl(setting: Setting) -> Prover:
 
 
 def _sumcheck(setting: Setting) -> Prover:
+    from zkdps.provers.sumcheck.runner import Runner
+
+    runner = Runner(setting.limits, setting.jobs)
+    runner.prepare(setting.standby)
+    # Imported when the workers are under way: numpy alone takes as long as starting one.
     from zkdps.provers.sumcheck.backend import SumcheckProver
 
-    return SumcheckProver(setting.limits, setting.security, setting.jobs, setting.joint)
+    return SumcheckProver(runner, setting.security, setting.joint)
 
 
 def _sumcheck_strength(materials: Sequence[Mapping[str, bytes]]) -> Strength | None:
@@ -75,6 +88,7 @@ def load_prover(
     security: str = SECURITY_LEVELS[0],
     joint: bool = False,
     jobs: int = 1,
+    standby: int = 0,
 ) -> Prover:
     """The back end of that name, with a `Setting` of these fields.
 
@@ -85,7 +99,7 @@ def load_prover(
         raise UsageConflict(f"no prover {name!r}; there are: {', '.join(sorted(PROVERS))}")
     if security not in SECURITY_LEVELS:
         raise UsageConflict(f"no security {security!r}; there are: {', '.join(SECURITY_LEVELS)}")
-    return PROVERS[name](Setting(limits, srs_cache, srs_kind, security, joint, jobs))
+    return PROVERS[name](Setting(limits, srs_cache, srs_kind, security, joint, jobs, standby))
 
 
 def strength_of(name: str, materials: Sequence[Mapping[str, bytes]]) -> Strength | None:

@@ -15,16 +15,15 @@ process dies with its parent, also when the parent is killed.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import importlib
-import inspect
 import json
 import os
 import re
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -93,15 +92,27 @@ def run(module: ModuleType, request: dict[str, Any]) -> Any:
             )
         keywords["py_run_args"] = record
 
-    async def call() -> Any:
-        # Some functions want a running loop and return awaitables inside one.
-        result = getattr(module, request["call"])(*request["args"], **keywords)
-        return await result if inspect.isawaitable(result) else result
-
-    result = asyncio.run(call())
+    function = getattr(module, request["call"])
+    if getattr(module, "IS_SYNCHRONOUS", False):
+        result = function(*request["args"], **keywords)
+    else:
+        result = _in_a_loop(function, request["args"], keywords)
     for path in request["writes"]:
         probe_room(path)
     return json.loads(json.dumps(result, default=_fields)) if request["returns"] else None
+
+
+def _in_a_loop(function: Callable[..., Any], args: list[Any], keywords: dict[str, Any]) -> Any:
+    """Some functions want a running loop and return awaitables inside one."""
+    # Imported here because it takes as long as numpy's import, and modules of ours need no loop.
+    import asyncio
+    import inspect
+
+    async def call() -> Any:
+        result = function(*args, **keywords)
+        return await result if inspect.isawaitable(result) else result
+
+    return asyncio.run(call())
 
 
 def answer(module: ModuleType, request: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from zkdps.core.plan import TensorSpec
 from zkdps.core.prover import Strength
 from zkdps.core.statement import Commitment, Link, Statement
 from zkdps.provers.sumcheck import stored
-from zkdps.provers.sumcheck.kernels import kernels_for
 from zkdps.provers.sumcheck.soundness import strength_of
 from zkdps.provers.sumcheck.system import System
 from zkdps.provers.sumcheck.system_json import system_from_files
@@ -83,7 +82,9 @@ def commit(
         CheckFailed: check 5, the block has no such tensor; 7, integers lie outside the range that
             its proofs are about (a root binds residues, and x + p has that of x).
     """
+    # Imported here: only who knows an input or an output comes by.
     from zkdps.provers.sumcheck.commit import commit_boundary
+    from zkdps.provers.sumcheck.kernels import kernels_for
 
     try:
         system = read_system(material)
@@ -111,7 +112,7 @@ def commit(
 
 
 def roots_of(statement: Statement) -> tuple[str, str]:
-    """The statement's roots as `split_roots` reads them.
+    """The statement's roots as `verifying.split_roots` reads them.
 
     Raises:
         CheckFailed: check 5, a commitment is no root.
@@ -132,34 +133,6 @@ def root_of(commitment: Commitment, block: int | None = None) -> bytes:
     if commitment.link is not Link.MERKLE or len(commitment.value) != ROOT_BYTES:
         raise CheckFailed(5, "a commitment is no merkle root of 32 bytes", block=block)
     return commitment.value
-
-
-def split_roots(text: str) -> list[bytes]:
-    """Roots of 32 bytes, from hex without separators."""
-    data = bytes.fromhex(text)
-    return [data[start : start + ROOT_BYTES] for start in range(0, len(data), ROOT_BYTES)]
-
-
-def verify(
-    text: bytes,
-    tables: bytes,
-    input_roots: Sequence[bytes],
-    output_roots: Sequence[bytes],
-    context: bytes,
-    proof: bytes,
-) -> None:
-    """Return silently if the proof is valid.
-
-    Raises:
-        CheckFailed: check 5, it is not; check 2, the System is malformed.
-    """
-    from zkdps.provers.sumcheck.argument import verify as verify_system
-
-    system = system_from_files(text, tables)
-    if (len(input_roots), len(output_roots)) != (len(system.inputs), len(system.outputs)):
-        raise CheckFailed(5, "the statement has not one root for each tensor")
-    kernels = kernels_for(system.preset.degree, compiled=False)
-    verify_system(system, input_roots, output_roots, context, proof, kernels)
 
 
 def strength(materials: Sequence[Mapping[str, bytes]]) -> Strength:

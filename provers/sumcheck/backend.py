@@ -19,9 +19,8 @@ from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
 from zkdps.core.srs import SrsIdentity
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
-from zkdps.provers.engine import Limits
 from zkdps.provers.files import storage, workplace
-from zkdps.provers.sumcheck import auditor, costs, stored
+from zkdps.provers.sumcheck import auditor, stored
 from zkdps.provers.sumcheck.arrays import read_arrays, write_arrays
 from zkdps.provers.sumcheck.choices import PRESET_OF, Choice, choice_of
 from zkdps.provers.sumcheck.joint_prover import SumcheckJointProver
@@ -45,15 +44,15 @@ class SumcheckProver:
     can_fit = False
     is_fitted = False
 
-    def __init__(self, limits: Limits, security: str, jobs: int, is_joint: bool) -> None:
+    def __init__(self, runner: Runner, security: str, is_joint: bool) -> None:
         """
         Args:
-            limits: of every call in a worker process.
+            runner: of the worker processes; it is this back end's from now on.
             security: key of `choices.PRESET_OF`, for new keys.
             jobs: largest number of worker processes.
             is_joint: whether new keys are for joint proofs.
         """
-        self._runner = Runner(limits, jobs)
+        self._runner = runner
         self._preset = PRESETS[PRESET_OF[security]]
         self._is_joint = is_joint
         self.joint = SumcheckJointProver(self._runner, self._usage)
@@ -67,8 +66,10 @@ class SumcheckProver:
     def warm(self, circuits: Sequence[Circuit]) -> None:
         """As the protocol: workers lay out their circuits, then import the kernels."""
         degrees = sorted({choice_of(circuit.parameters).preset.degree for circuit in circuits})
-        for worker in range(self.jobs):
-            mine = [c for c in circuits if c.graph.block.index % self.jobs == worker]
+        by_worker: dict[int, list[Circuit]] = {}
+        for circuit in circuits:
+            by_worker.setdefault(circuit.graph.block.index % self.jobs, []).append(circuit)
+        for worker, mine in by_worker.items():
             loads = [("load", circuit.directory) for circuit in mine]
             self._runner.start(worker, [*loads, ("warm", *degrees)])
 
@@ -106,6 +107,8 @@ class SumcheckProver:
         first = [Choice(self._preset, scale_bits, 0, interior) for interior in interiors]
         total = sum(
             self._entries(graph, choice) for graph, choice in zip(graphs, first, strict=True)
+        from zkdps.provers.sumcheck import costs
+
         )
         # The sum of the proofs' lengths is least where a proof of average size is shortest.
         proofs = 1 if self._is_joint else len(graphs)
@@ -122,6 +125,8 @@ class SumcheckProver:
             return int(self._runner.call("choose", index, "entries", folder))
 
     def estimate(self, graph: BlockGraph, parameters: Parameters) -> Cost:
+        from zkdps.provers.sumcheck import costs
+
         """As the protocol; see `costs`."""
         return costs.estimate(graph, choice_of(parameters))
 

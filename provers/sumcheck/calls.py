@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from zkdps.core.errors import ZkdpsError
-from zkdps.provers.sumcheck import stored
 from zkdps.provers.sumcheck.arrays import read_arrays, write_arrays
 
 Answer = dict[str, Any]
+
+IS_SYNCHRONOUS = True
+"""For `zkdps.provers.worker`: no function here wants an event loop."""
 
 
 def _answering(function: Callable[..., Any]) -> Callable[..., Answer]:
@@ -42,6 +44,12 @@ def warm(*degrees: int) -> float:
     for degree in degrees:
         kernels_of_degree(degree)
     return time.monotonic() - start
+
+
+@_answering
+def prepare() -> None:
+    """Import what verifying takes, and most of which proving does."""
+    from zkdps.provers.sumcheck import verifying  # noqa: F401 (the calls to come use it)
 
 
 @_answering
@@ -141,14 +149,14 @@ def verify(folder: str, input_roots: str, output_roots: str, context: str) -> No
 
     Roots are hex, 64 digits each, one after the other.
     """
-    from zkdps.provers.sumcheck import auditor
+    from zkdps.provers.sumcheck import system_json, verifying
 
     place = Path(folder)
-    auditor.verify(
-        (place / stored.SYSTEM).read_bytes(),
-        (place / stored.TABLES).read_bytes(),
-        auditor.split_roots(input_roots),
-        auditor.split_roots(output_roots),
+    verifying.verify(
+        (place / system_json.SYSTEM).read_bytes(),
+        (place / system_json.TABLES).read_bytes(),
+        verifying.split_roots(input_roots),
+        verifying.split_roots(output_roots),
         bytes.fromhex(context),
         (place / "proof.bin").read_bytes(),
     )

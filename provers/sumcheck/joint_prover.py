@@ -18,7 +18,6 @@ from zkdps.core.statement import Commitment, Proof, Usage
 from zkdps.provers.files import storage, workplace
 from zkdps.provers.sumcheck import auditor, stored
 from zkdps.provers.sumcheck.arrays import write_arrays
-from zkdps.provers.sumcheck.joint import merge
 from zkdps.provers.sumcheck.runner import Runner
 from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
 
@@ -70,6 +69,8 @@ class SumcheckJointProver:
         self, trust: Mapping[str, bytes], materials: Sequence[Mapping[str, bytes]]
     ) -> None:
         """As the protocol: merges the blocks' Systems again."""
+        from zkdps.provers.sumcheck.joint import merge
+
         text, tables = _files(trust, 2)
         if len(trust) != len(stored.MATERIAL):
             raise CheckFailed(2, "the key carries more than the System of joint proofs")

@@ -73,6 +73,17 @@ class Layout:
         return commitment.slot >> self.columns_log
 
 
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Where the leaves of both trees lie: the same pieces as tensors are cut into."""
+
+    lookups: tuple[Piece, ...]
+    """Pieces of the boxes of all look-ups, by position in the System."""
+    lookup_depth: int
+    tables: tuple[Piece, ...]
+    table_depth: int
+
+
 def ranges(size: int) -> list[tuple[int, int]]:
     """The axis 0..size-1 as (start, length) of powers of two, largest first."""
     found, start = [], 0
@@ -111,6 +122,16 @@ def layout_of(system: System) -> Layout:
         slot += 1 << _slot_log(system, c)
     code_log = system.columns_log + system.preset.rate_bits
     return Layout(system.columns_log, code_log, bits(slot), tuple(commitments))
+
+
+def leaves_of(system: System) -> Leaves:
+    """The places of all leaves."""
+    lookups = place(
+        [[system.labels[label].size for label in lookup.labels] for lookup in system.lookups]
+    )
+    tables = place([[table.rows] for table in system.tables])
+    counts = [sum(piece.size for piece in pieces) for pieces in (lookups, tables)]
+    return Leaves(lookups, bits(max(counts[0], 1)), tables, bits(max(counts[1], 1)))
 
 
 def commitment_of(system: System, holder: Holder, tensors: tuple[int, ...]) -> Commitment:

@@ -25,22 +25,11 @@ from zkdps.provers.sumcheck.fractions_tree import LeafClaim, Tree, reduce_tree, 
 from zkdps.provers.sumcheck.functionals import Claim, Product, Tops, add_form
 from zkdps.provers.sumcheck.integers import Tensors, form_integers
 from zkdps.provers.sumcheck.kernels.interface import Kernels, Vec
-from zkdps.provers.sumcheck.layout import Piece, place
+from zkdps.provers.sumcheck.layout import Leaves, Piece, leaves_of
 from zkdps.provers.sumcheck.system import System, Table
 
 _SPLIT_BITS = 8
 """Long columns of tables meet eq(z, .) as matrices with 2^8 columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leaves:
-    """Where the leaves of both trees lie: the same pieces as tensors are cut into."""
-
-    lookups: tuple[Piece, ...]
-    """Pieces of the boxes of all look-ups, by position in the System."""
-    lookup_depth: int
-    tables: tuple[Piece, ...]
-    table_depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +43,6 @@ class Challenges:
     def base(self, table: Table) -> Element:
         """alpha - beta1 tag."""
         return field.sub(self.alpha, field.scale(self.beta1, table.tag))
-
-
-def leaves_of(system: System) -> Leaves:
-    """The places of all leaves."""
-    lookups = place(
-        [[system.labels[label].size for label in lookup.labels] for lookup in system.lookups]
-    )
-    tables = place([[table.rows] for table in system.tables])
-    counts = [sum(piece.size for piece in pieces) for pieces in (lookups, tables)]
-    return Leaves(lookups, field.bits(max(counts[0], 1)), tables, field.bits(max(counts[1], 1)))
 
 
 def prove_or_check_lookups(

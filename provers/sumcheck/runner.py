@@ -47,6 +47,11 @@ class Runner:
         )
         return self._run("verify", block, name, args, limits)
 
+    def prepare(self, blocks: int) -> None:
+        """Start the workers of blocks 0..blocks-1, and let them import what they surely need."""
+        for worker in range(min(blocks, self.pool.jobs)):
+            self.start(worker, [["prepare"]])
+
     def start(self, worker: int, calls: Sequence[Sequence[Path | str | int]]) -> None:
         """Let a worker run functions in the background: the name of each, then its arguments."""
         self.pool.start([Request(str(call[0]), tuple(call[1:])) for call in calls], worker)

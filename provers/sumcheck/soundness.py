@@ -20,8 +20,7 @@ from dataclasses import dataclass
 
 from zkdps.core.prover import Strength
 from zkdps.provers.sumcheck.field import P, bits
-from zkdps.provers.sumcheck.layout import layout_of
-from zkdps.provers.sumcheck.leaves import leaves_of
+from zkdps.provers.sumcheck.layout import layout_of, leaves_of
 from zkdps.provers.sumcheck.system import System
 from zkdps.provers.sumcheck.terms import terms_of
 

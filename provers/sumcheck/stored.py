@@ -18,15 +18,11 @@ from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import StalePackage
 from zkdps.core.fields import Fields
 from zkdps.core.plan import Block, TensorSpec
-from zkdps.core.prover import BlockGraph, Circuit, Parameters
+from zkdps.core.prover import BlockGraph, Parameters
+from zkdps.provers.sumcheck import system_json
 
-BLOCK, CIRCUIT, SYSTEM, TABLES, WEIGHTS = (
-    "block.onnx",
-    "circuit.json",
-    "system.json",
-    "tables.bin",
-    "weights",
-)
+BLOCK, CIRCUIT, WEIGHTS = "block.onnx", "circuit.json", "weights"
+SYSTEM, TABLES = system_json.SYSTEM, system_json.TABLES
 BOUNDS = "bounds.json"
 MATERIAL = (SYSTEM, TABLES)
 """Members of the key."""

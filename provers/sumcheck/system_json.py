@@ -29,6 +29,8 @@ from zkdps.provers.sumcheck.system_parts import (
     read_tensor,
 )
 
+SYSTEM, TABLES = "system.json", "tables.bin"
+"""Names of the two files."""
 VERSION = 1
 _FIELDS = [
     "version",

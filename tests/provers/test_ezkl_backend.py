@@ -237,9 +237,9 @@ def test_verifying_needs_neither_ezkl_nor_a_model_library_in_process() -> None:
     script = (
         "import sys, zkdps\n"
         "before = set(sys.modules)\n"
-        "import pathlib, zkdps.provers as p\n"
+        "import pathlib, zkdps.provers as p, zkdps.provers.engine as e\n"
         "first = set(sys.modules)\n"
-        "p.load_prover('ezkl', p.Limits(), pathlib.Path('/nonexistent'))\n"
+        "p.load_prover('ezkl', e.Limits(), pathlib.Path('/nonexistent'))\n"
         "heavy = {'ezkl', 'onnx', 'onnxruntime', 'torch'}\n"
         "print(sorted(heavy & (set(sys.modules) - before)), 'py_ecc' in first - before)\n"
     )

@@ -27,13 +27,18 @@ def open_prover(
     security: str = SECURITY_LEVELS[0],
     joint: bool = False,
 ) -> Iterator[Prover]:
-    """The back end `name` within the machine's limits; the rest as for `build`."""
+    """The back end `name` within the machine's limits; the rest as for `build`.
+
+    `standby` is the number of blocks that will be proved or verified now, if any.
+    """
+    refuse_foreign(name, {"--jobs": machine.jobs is not None and machine.jobs > 1})
     limits = Limits(timeout_s=machine.timeout_s, memory_bytes=machine.memory_bytes)
     prover = load_prover(
         name,
         limits,
         machine.cache / "srs",
         srs_kind,
+    standby: int = 0,
         security=security,
         joint=joint,
         jobs=machine.jobs or cores(),
@@ -45,6 +50,7 @@ def open_prover(
 
 
 def choose_prover(asked: str, link: Link | None, for_contracts: bool) -> tuple[str, str]:
+        standby=standby,
     """The back end that `asked`, a name or `auto`, stands for, and why.
 
     Contracts verify proofs of ezkl only; all else goes to the fast one.

@@ -70,7 +70,8 @@ def prove(
         ProofError: a prover process failed; the same command goes on at that block.
     """
     opened = open_package(package)
-    with open_prover(opened.key.prover, machine) as prover:
+    blocks = len(opened.key.blocks)
+    with open_prover(opened.key.prover, machine, standby=blocks) as prover:
         return _prove_one(
             opened, prover, inputs, run, with_tensors, self_check, observer or Silent()
         )
@@ -96,7 +97,8 @@ def prove_many(
         raise UsageConflict(f"{inputs_dir} holds no .npz file")
     opened = open_package(package)
     make_folder(runs_dir)
-    with open_prover(opened.key.prover, machine) as prover:
+    blocks = len(opened.key.blocks)
+    with open_prover(opened.key.prover, machine, standby=blocks) as prover:
         return tuple(
             _prove_one(
                 opened,

@@ -147,7 +147,8 @@ def numbered_checks(
         CheckFailed, InputError: as `verify`.
     """
     yield checks.Outcome(1, checks.Status.PASSED, f"run {run.run_id}")
-    with open_prover(key.prover, machine) as prover:
+    proofs = 1 if key.is_joint else len(key.blocks)
+    with open_prover(key.prover, machine, standby=proofs) as prover:
         trusted = checks.check_key(key, run, policy)
         check_material(key, prover)
         if key.is_joint:
