@@ -49,7 +49,6 @@ class SumcheckProver:
         Args:
             runner: of the worker processes; it is this back end's from now on.
             security: key of `choices.PRESET_OF`, for new keys.
-            jobs: largest number of worker processes.
             is_joint: whether new keys are for joint proofs.
         """
         self._runner = runner

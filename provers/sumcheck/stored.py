@@ -18,7 +18,7 @@ from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import StalePackage
 from zkdps.core.fields import Fields
 from zkdps.core.plan import Block, TensorSpec
-from zkdps.core.prover import BlockGraph, Parameters
+from zkdps.core.prover import BlockGraph, Circuit, Parameters
 from zkdps.provers.sumcheck import system_json
 
 BLOCK, CIRCUIT, WEIGHTS = "block.onnx", "circuit.json", "weights"

@@ -31,7 +31,6 @@ def open_prover(
 
     `standby` is the number of blocks that will be proved or verified now, if any.
     """
-    refuse_foreign(name, {"--jobs": machine.jobs is not None and machine.jobs > 1})
     limits = Limits(timeout_s=machine.timeout_s, memory_bytes=machine.memory_bytes)
     prover = load_prover(
         name,
