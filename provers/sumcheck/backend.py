@@ -106,9 +106,9 @@ class SumcheckProver:
         first = [Choice(self._preset, scale_bits, 0, interior) for interior in interiors]
         total = sum(
             self._entries(graph, choice) for graph, choice in zip(graphs, first, strict=True)
+        )
         from zkdps.provers.sumcheck import costs
 
-        )
         # The sum of the proofs' lengths is least where a proof of average size is shortest.
         proofs = 1 if self._is_joint else len(graphs)
         columns_log = costs.columns_log(total // proofs, self._preset)
@@ -124,9 +124,9 @@ class SumcheckProver:
             return int(self._runner.call("choose", index, "entries", folder))
 
     def estimate(self, graph: BlockGraph, parameters: Parameters) -> Cost:
+        """As the protocol; see `costs`."""
         from zkdps.provers.sumcheck import costs
 
-        """As the protocol; see `costs`."""
         return costs.estimate(graph, choice_of(parameters))
 
     def compile(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:

@@ -26,6 +26,7 @@ def open_prover(
     srs_kind: SrsKind | None = None,
     security: str = SECURITY_LEVELS[0],
     joint: bool = False,
+    standby: int = 0,
 ) -> Iterator[Prover]:
     """The back end `name` within the machine's limits; the rest as for `build`.
 
@@ -37,10 +38,10 @@ def open_prover(
         limits,
         machine.cache / "srs",
         srs_kind,
-    standby: int = 0,
         security=security,
         joint=joint,
         jobs=machine.jobs or cores(),
+        standby=standby,
     )
     try:
         yield prover
@@ -49,7 +50,6 @@ def open_prover(
 
 
 def choose_prover(asked: str, link: Link | None, for_contracts: bool) -> tuple[str, str]:
-        standby=standby,
     """The back end that `asked`, a name or `auto`, stands for, and why.
 
     Contracts verify proofs of ezkl only; all else goes to the fast one.
