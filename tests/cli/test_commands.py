@@ -63,7 +63,7 @@ def test_plan(spy: Spy, capsys: pytest.CaptureFixture[str]) -> None:
         "link": Link.PUBLIC,
         "prover": "ezkl",
         "for_contracts": False,
-        "security": "100",
+        "security": None,
         "fit": False,
         "machine": Machine(Path("C"), 5.0),
     }
@@ -85,7 +85,7 @@ def test_build(spy: Spy, tmp_path: Path) -> None:
     assert (asked["scale_bits"], asked["target_error"]) == (None, 0.01)
     assert (asked["srs_kind"], asked["margin"]) == (SrsKind.CEREMONY, 3.0)
     assert asked["link"] is None
-    assert (asked["prover"], asked["security"], asked["for_contracts"]) == ("ezkl", "100", False)
+    assert (asked["prover"], asked["security"], asked["for_contracts"]) == ("ezkl", None, False)
 
 
 def test_prove_writes_the_outputs(spy: Spy, tmp_path: Path) -> None:

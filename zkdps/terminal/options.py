@@ -140,9 +140,8 @@ def proving_with(command: Command) -> Command:
         option(
             "--security",
             type=click.Choice(["100", "100-small", "128"]),
-            default="100",
-            show_default=True,
-            help="Bits of soundness with sumcheck; `small` is slower, with shorter proofs.",
+            help="Bits of soundness with sumcheck; `small` is slower, with shorter proofs."
+            "  [default: 100]",
         ),
         option(
             "--for-contracts",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from zkdps.core.errors import UsageConflict
@@ -18,6 +18,14 @@ AUTO = "auto"
 CONTRACT_PROVER = "ezkl"
 FAST_PROVER = "sumcheck"
 
+KNOWN_TO_ONE = {
+    "--jobs": FAST_PROVER,
+    "--joint": FAST_PROVER,
+    "--security": FAST_PROVER,
+    "--srs": CONTRACT_PROVER,
+}
+"""Options that would mean nothing to any other back end."""
+
 
 @contextmanager
 def open_prover(
@@ -26,12 +34,9 @@ def open_prover(
     srs_kind: SrsKind | None = None,
     security: str = SECURITY_LEVELS[0],
     joint: bool = False,
-    standby: int = 0,
 ) -> Iterator[Prover]:
-    """The back end `name` within the machine's limits; the rest as for `build`.
-
-    `standby` is the number of blocks that will be proved or verified now, if any.
-    """
+    """The back end `name` within the machine's limits; the rest as for `build`."""
+    refuse_foreign(name, {"--jobs": machine.jobs is not None and machine.jobs > 1})
     limits = Limits(timeout_s=machine.timeout_s, memory_bytes=machine.memory_bytes)
     prover = load_prover(
         name,
@@ -41,7 +46,6 @@ def open_prover(
         security=security,
         joint=joint,
         jobs=machine.jobs or cores(),
-        standby=standby,
     )
     try:
         yield prover
@@ -69,6 +73,22 @@ def choose_prover(asked: str, link: Link | None, for_contracts: bool) -> tuple[s
     if link is not None and link is not Link.MERKLE:
         return CONTRACT_PROVER, f"it links blocks by {link}"
     return FAST_PROVER, "it is fast and needs no SRS; contracts cannot verify it directly"
+
+
+def refuse_foreign(name: str, asked: Mapping[str, object]) -> None:
+    """Refuse what was asked for and the back end `name` would ignore.
+
+    Args:
+        name: of a back end.
+        asked: options of `KNOWN_TO_ONE`; those with `None` or `False` were not given.
+
+    Raises:
+        UsageConflict: an option is of another back end.
+    """
+    for option, value in asked.items():
+        only = KNOWN_TO_ONE[option]
+        if value and only != name:
+            raise UsageConflict(f"{option} is for {only}, this is {name}: drop it, or use {only}")
 
 
 def joint_of(prover: Prover) -> JointProver:

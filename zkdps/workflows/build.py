@@ -32,7 +32,14 @@ from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS
 from zkdps.workflows import independent, plan
 from zkdps.workflows.archive import write_archive
-from zkdps.workflows.back_end import AUTO, choose_prover, joint_of, open_prover, settle_link
+from zkdps.workflows.back_end import (
+    AUTO,
+    choose_prover,
+    joint_of,
+    open_prover,
+    refuse_foreign,
+    settle_link,
+)
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import JOINT, KEY_NAME
 from zkdps.workflows.reports import BuildReport, Cuts, Machine
@@ -57,7 +64,7 @@ def build(
     margin: float = DEFAULT_MARGIN,
     prover: str = "ezkl",
     for_contracts: bool = False,
-    security: str = SECURITY_LEVELS[0],
+    security: str | None = None,
     joint: bool = False,
     srs_kind: SrsKind | None = None,
     machine: Machine,
@@ -77,13 +84,15 @@ def build(
         margin: room beyond the ranges that calibration saw, as a factor.
         prover: name of the back end, or `auto`.
         for_contracts: contracts will verify the proofs; restricts `auto`.
-        security: what proofs are to be worth, where the back end leaves the choice.
+        security: what proofs of sumcheck are to be worth; by default the first of
+            `SECURITY_LEVELS`.
         joint: one proof for all blocks of a run, which is shorter, instead of one for each block.
-        srs_kind: which SRS to make keys with; by default a ceremony's if the cache has one.
+        srs_kind: which SRS to make ezkl's keys with; by default a ceremony's if the cache has one.
         machine: where provers run, and what they may take.
         observer: hears of each step.
 
     Raises:
+        UsageConflict: what was asked for contradicts itself, or is not for this back end.
         InputError, PlanError, CircuitError, SetupError, ProofError: see their classes; what was
             finished stays, and the same command goes on from there.
     """
@@ -95,12 +104,12 @@ def build(
     name, why = choose_prover(prover, link, for_contracts)
     if prover == AUTO:
         watch.note(f"prover {name}: {why}")
+    refuse_foreign(name, {"--security": security, "--joint": joint, "--srs": srs_kind})
     source = load_model(model)
-    with exclusive(package), open_prover(name, machine, srs_kind, security, joint) as back_end:
+    level = security or SECURITY_LEVELS[0]
+    with exclusive(package), open_prover(name, machine, srs_kind, level, joint) as back_end:
         settled = settle_link(back_end, link)
-        if joint:
-            joint_of(back_end)
-        wish = (security, joint)
+        wish = (level, joint)
         job = _Build(package, source, dict(shapes or {}), settled, cuts, wish, back_end, watch)
         return job.run(model.stem, data, scale_bits, target_error, margin)
 

@@ -33,7 +33,13 @@ from zkdps.core.plan import Cost, TensorSpec
 from zkdps.core.prover import BlockGraph, Prover
 from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS
-from zkdps.workflows.back_end import AUTO, choose_prover, open_prover, settle_link
+from zkdps.workflows.back_end import (
+    AUTO,
+    choose_prover,
+    open_prover,
+    refuse_foreign,
+    settle_link,
+)
 from zkdps.workflows.memory import total_bytes
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.package import at_scale
@@ -61,7 +67,7 @@ def plan(
     link: Link | None = None,
     prover: str = "ezkl",
     for_contracts: bool = False,
-    security: str = SECURITY_LEVELS[0],
+    security: str | None = None,
     machine: Machine,
     fit: bool = True,
     observer: Observer | None = None,
@@ -79,6 +85,7 @@ def plan(
         observer: hears of the stages.
 
     Raises:
+        UsageConflict: what was asked for contradicts itself, or is not for this back end.
         InputError: the model cannot be used.
         PlanError: it cannot be cut as asked, or does not fit.
         LayoutFailed: the back end cannot lay out a block.
@@ -87,9 +94,10 @@ def plan(
     name, why = choose_prover(prover, link, for_contracts)
     if prover == AUTO:
         watch.note(f"prover {name}: {why}")
+    refuse_foreign(name, {"--security": security})
     watch.started("prepare the model", 1, 3)
     source = load_model(model)
-    with open_prover(name, machine, security=security) as back_end:
+    with open_prover(name, machine, security=security or SECURITY_LEVELS[0]) as back_end:
         link = settle_link(back_end, link)
         dialect = Dialect(back_end.dialect)
         prepared = prepare(source, shapes, scale_bits=scale_bits, dialect=dialect)

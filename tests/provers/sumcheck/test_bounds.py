@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkdps.core.canonical import canonical_json
+from zkdps.core.canonical import Json, canonical_json
 from zkdps.core.errors import LayoutFailed, MalformedArchive
 from zkdps.provers.sumcheck.bounds import BoundRow, BoundsTable, table_from_file
 from zkdps.provers.sumcheck.field import P
 
-ROW = {"relation": "y", "count": 4, "shift": 2, "magnitude": 9, "decomposed": 16}
+ROW: dict[str, Json] = {"relation": "y", "count": 4, "shift": 2, "magnitude": 9, "decomposed": 16}
 
 
 @given(
