@@ -21,16 +21,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 from zkdps.core.canonical import sha256_hex
 from zkdps.core.errors import CheckFailed, MalformedTensor
-from zkdps.core.fixed_point import FixedTensor, from_bytes
 from zkdps.core.model_key import ModelKey
 from zkdps.core.plan import MODEL, TensorSpec
 from zkdps.core.policy import Policy
 from zkdps.core.run import Run
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Commitment, Coverage, Link
+
+if TYPE_CHECKING:
+    from zkdps.core.fixed_point import FixedTensor
 
 PROOFS = 5
 
@@ -76,7 +79,7 @@ class Outcome:
 RecogniseDevelopment = Callable[[Mapping[str, bytes]], bool]
 """A key's `trust` members to whether their SRS is the development SRS (`Prover.is_development`)."""
 
-CommitTensor = Callable[[int, TensorSpec, FixedTensor], Commitment]
+CommitTensor: TypeAlias = "Callable[[int, TensorSpec, FixedTensor], Commitment]"
 """(block index whose key material serves, tensor, integers) to the commitment that they have."""
 
 
@@ -269,6 +272,9 @@ def _check_ends(
         if check == 7
         else ("output", key.plan.outputs, run.output_digests)
     )
+    # Imported here: verifying starts its workers before it imports numpy.
+    from zkdps.core.fixed_point import from_bytes
+
     carried = {name: run.tensors[name] for name in names if name in run.tensors}
     for name, data in carried.items():
         try:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from zkdps.core.canonical import Json, canonical_json, digest_of, sha256_hex
-from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Plan
 from zkdps.core.statement import Commitment, Receipt, Statement, Usage
+
+if TYPE_CHECKING:
+    # Verifying starts its workers before it imports numpy.
+    from zkdps.core.fixed_point import FixedTensor
 
 RUN_FORMAT = "zkdps-run"
 RUN_VERSION = 1

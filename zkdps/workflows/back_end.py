@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from zkdps.core.errors import UsageConflict
-from zkdps.core.prover import JointProver, Prover
 from zkdps.core.srs import SrsKind
 from zkdps.core.statement import Link
 from zkdps.provers import SECURITY_LEVELS, load_prover
 from zkdps.provers.engine import Limits
 from zkdps.workflows.reports import Machine
+
+if TYPE_CHECKING:
+    # Its tensors are numpy's, and workers start before that is imported.
+    from zkdps.core.prover import JointProver, Prover
 
 AUTO = "auto"
 CONTRACT_PROVER = "ezkl"

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from zkdps.core.checks import Outcome
 from zkdps.core.errors import CheckFailed
@@ -19,7 +17,12 @@ from zkdps.core.model_key import ModelKey
 from zkdps.core.plan import Cost, Plan
 from zkdps.core.run import Run
 from zkdps.core.statement import Coverage, Usage
-from zkdps.provers.sumcheck.bounds import BoundRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from zkdps.provers.sumcheck.bounds import BoundRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from zkdps.core.prover import Prover
+if TYPE_CHECKING:
+    from zkdps.core.prover import Prover
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

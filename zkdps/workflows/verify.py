@@ -10,16 +10,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zkdps.core import checks
 from zkdps.core.errors import CheckFailed, InputError, MalformedArchive, MalformedTensor
-from zkdps.core.fixed_point import FixedTensor, exact_integers, quantise
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
 from zkdps.core.parse_run import parse_run
 from zkdps.core.plan import TensorSpec
 from zkdps.core.policy import Policy
-from zkdps.core.prover import Prover
 from zkdps.core.run import Run, commitments, proof_context
 from zkdps.core.statement import Commitment, Coverage, Receipt
 from zkdps.provers import PROVERS, strength_of_key
@@ -29,7 +28,10 @@ from zkdps.workflows.back_end import joint_of, open_prover
 from zkdps.workflows.observer import Observer, Silent
 from zkdps.workflows.reports import BlockVerdict, Machine, Verdict
 from zkdps.workflows.side_by_side import in_order
-from zkdps.workflows.tensor_files import read_tensors
+
+if TYPE_CHECKING:
+    from zkdps.core.fixed_point import FixedTensor
+    from zkdps.core.prover import Prover
 
 
 def verify(
@@ -289,6 +291,10 @@ def _proofs_hold(
 def _read_inputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] | None:
     if path is None:
         return None
+    # numpy is imported when workers are under way, and it comes with these.
+    from zkdps.core.fixed_point import quantise
+    from zkdps.workflows.tensor_files import read_tensors
+
     arrays = read_tensors(path, key.plan.inputs)
     specs = key.plan.specs
     return {name: quantise(array, specs[name]) for name, array in arrays.items()}
@@ -297,6 +303,9 @@ def _read_inputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] 
 def _read_outputs(key: ModelKey, path: Path | None) -> Mapping[str, FixedTensor] | None:
     if path is None:
         return None
+    from zkdps.core.fixed_point import exact_integers
+    from zkdps.workflows.tensor_files import read_tensors
+
     arrays = read_tensors(path, key.plan.outputs)
     specs = key.plan.specs
     try:
