@@ -38,8 +38,12 @@ def open_prover(
     srs_kind: SrsKind | None = None,
     security: str = SECURITY_LEVELS[0],
     joint: bool = False,
+    standby: int = 0,
 ) -> Iterator[Prover]:
-    """The back end `name` within the machine's limits; the rest as for `build`."""
+    """The back end `name` within the machine's limits; the rest as for `build`.
+
+    `standby` is the number of blocks that will be proved or verified now, if any.
+    """
     refuse_foreign(name, {"--jobs": machine.jobs is not None and machine.jobs > 1})
     limits = Limits(timeout_s=machine.timeout_s, memory_bytes=machine.memory_bytes)
     prover = load_prover(
@@ -50,6 +54,7 @@ def open_prover(
         security=security,
         joint=joint,
         jobs=machine.jobs or cores(),
+        standby=standby,
     )
     try:
         yield prover
