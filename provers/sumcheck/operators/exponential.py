@@ -43,6 +43,9 @@ MOST_SHIFT = 14
 def exponential_bits(keys: int, value_bits: int) -> int:
     """Scale of the exponentials: finer where sums of them stay in small tables.
 
+    Beyond 512 keys and values of 13 bits each doubling costs a bit: what is rounded away there is
+    in the accuracy that calibration measures, and in docs/sumcheck-operators.md.
+
     Args:
         keys: length of the rows that are summed.
         value_bits: of the result that is divided; 2 * sum * result stays below p.

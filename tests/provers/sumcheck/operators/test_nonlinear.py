@@ -87,7 +87,9 @@ def test_softmax_of_wide_scores_rounds_them() -> None:
     assert np.abs(case.real("s") - case.expected.reshape(-1)).max() < 0.02
 
 
-@pytest.mark.parametrize(("keys", "bits"), [(1, 10), (32, 10), (128, 8), (512, 8), (1024, 7)])
+@pytest.mark.parametrize(
+    ("keys", "bits"), [(1, 10), (32, 10), (128, 8), (512, 8), (513, 7), (1024, 7), (2048, 6)]
+)
 def test_exponentials_are_as_fine_as_sums_of_them_allow(keys: int, bits: int) -> None:
     """Of values of 12 bits; the bounds are those that `divide` proves."""
     assert exponential_bits(keys, 13) == bits
