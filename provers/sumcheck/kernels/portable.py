@@ -231,7 +231,7 @@ class PortableKernels:
         rows, columns = matrix.shape
         padded = np.zeros((1 << lg_n, rows), np.uint64)
         padded[:columns] = (matrix.T.astype(np.int64) % P).astype(np.uint64)
-        return np.ascontiguousarray(transform(padded).astype(np.uint32))
+        return transform(padded)
 
     def merkle_heap(self, codeword: U32, columns_log: int) -> U8:
         return merkle_tree(codeword, columns_log)

@@ -30,19 +30,30 @@ def subtract(a: U64, b: U64) -> U64:
 
 def multiply(a: U64, b: U64) -> U64:
     """a * b, (D, n) by (D, n) or (D, 1)."""
-    degree = len(a)
+    return _multiply4(a, b) if len(a) == 4 else _multiply5(a, b)
+
+
+def _multiply4(a: U64, b: U64) -> U64:
+    # x^4 = 3, so what wraps around meets 3b.
+    tripled = b * np.uint64(3) % PRIME
+    product = np.empty(a.shape, np.uint64)
+    for k, limb in enumerate(product):
+        np.multiply(a[0], b[k], out=limb)
+        for i in range(1, 4):
+            limb += a[i] * (b[k - i] if i <= k else tripled[k - i])
+    product %= PRIME
+    return product
+
+
+def _multiply5(a: U64, b: U64) -> U64:
     # Coefficient k of the product polynomial, reduced; at most four products before each %.
     product = []
-    for k in range(2 * degree - 1):
-        pairs = [(i, k - i) for i in range(degree) if 0 <= k - i < degree]
+    for k in range(9):
+        pairs = [(i, k - i) for i in range(5) if 0 <= k - i < 5]
         value = sum((a[i] * b[j] for i, j in pairs[1:4]), a[pairs[0][0]] * b[pairs[0][1]]) % PRIME
         for i, j in pairs[4:]:
             value = value + a[i] * b[j] % PRIME
         product.append(value)
-    three = np.uint64(3)
-    if degree == 4:
-        low = [c + three * h for c, h in zip(product[:3], product[4:], strict=True)]
-        return np.stack([*low, product[3]]) % PRIME
     c0, c1, c2, c3, c4, c5, c6, c7, c8 = product
     # x^5 = 1 - x^2, x^6 = x - x^3, x^7 = x^2 - x^4, x^8 = x^3 + x^2 - 1; 2p keeps signs positive.
     lift = np.uint64(2) * PRIME
@@ -83,18 +94,26 @@ def powers_of(base: int, count: int) -> U64:
     return table[:count]
 
 
-def transform(coefficients: U64) -> U64:
+def transform(coefficients: U64) -> NDArray[np.uint32]:
     """sum_j coefficients[j, r] omega_n^(ij) at [i, r]; (n, rows) canonical, n a power of two.
 
     Stockham: entry [j, q] of a stage holds coefficient j of the polynomial that is left for
     outputs whose low bits are q, so outputs come in natural order and no bits are reversed.
     """
     n, rows = coefficients.shape
-    stage = coefficients.reshape(n, 1, rows)
+    stage = coefficients.astype(np.uint32).reshape(n, 1, rows)
+    prime = np.uint32(P)
     while len(stage) > 1:
-        half = len(stage) // 2
+        half, count = len(stage) // 2, stage.shape[1]
         low, high = stage[:half], stage[half:]
-        twiddles = powers_of(omega(2 * half), half)[:, None, None]
-        odd = (low + (PRIME - high)) % PRIME * twiddles % PRIME
-        stage = np.concatenate([(low + high) % PRIME, odd], axis=1)
+        after = np.empty((half, 2 * count, rows), np.uint32)
+        # 2p < 2^32: of x and x - p, or x + p, the one in range is the smaller.
+        both = low + high
+        np.minimum(both, both - prime, out=after[:, :count])
+        odd = low - high
+        odd = np.minimum(odd, odd + prime).astype(np.uint64)
+        odd *= powers_of(omega(2 * half), half)[:, None, None]
+        odd %= PRIME
+        after[:, count:] = odd
+        stage = after
     return stage.reshape(n, rows)
