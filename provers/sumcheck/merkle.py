@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import struct
 from collections.abc import Sequence
 
@@ -89,7 +90,7 @@ def open_columns(
         return np.ascontiguousarray(committed[0][list(indices)], "<u4").tobytes()
 
     data = channel.unabsorbed(width * len(indices), columns)
-    missing = _missing(tuple(indices), code_log)
+    missing, pairs = _walk(tuple(indices), code_log)
 
     def siblings() -> bytes:
         if committed is None:
@@ -98,43 +99,41 @@ def open_columns(
 
     path = channel.unabsorbed(DIGEST_BYTES * len(missing), siblings)
     if not channel.proving:
-        start = hashlib.sha256(leaf_prefix(columns_log, code_log, rows))
-        known = {}
-        for place, i in enumerate(indices):
-            leaf = start.copy()
-            leaf.update(struct.pack("<I", i) + data[place * width : (place + 1) * width])
-            known[(1 << code_log) + i] = leaf.digest()
-        for place, node in enumerate(missing):
-            known[node] = path[DIGEST_BYTES * place : DIGEST_BYTES * (place + 1)]
-        if _climb(known, [(1 << code_log) + i for i in indices]) != root:
+        sha256, prefix = hashlib.sha256, leaf_prefix(columns_log, code_log, rows)
+        digests = [
+            sha256(prefix + struct.pack("<I", i) + data[start : start + width]).digest()
+            for i, start in zip(indices, range(0, len(data), width), strict=True)
+        ]
+        digests += [
+            path[start : start + DIGEST_BYTES] for start in range(0, len(path), DIGEST_BYTES)
+        ]
+        for left, right in pairs:
+            digests.append(sha256(b"\x01" + digests[left] + digests[right]).digest())
+        if digests[-1] != root:
             raise CheckFailed(5, "opened columns are not under the root")
     return np.frombuffer(data, "<u4").reshape(len(indices), rows)
 
 
 @functools.lru_cache(maxsize=1)
-def _missing(indices: tuple[int, ...], code_log: int) -> list[int]:
-    """Heap positions of the siblings that are due, from the leaves up, left to right.
+def _walk(indices: tuple[int, ...], code_log: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """The way from leaves to the root; all commitments of a proof are opened at the same indices.
 
-    All commitments of a proof are opened at the same indices.
+    Returns:
+        Heap positions of the siblings that are due, from the leaves up, left to right; and for
+        each node above, in this order, its two children by position among the leaves, the
+        siblings, and the nodes so far.
     """
-    level = [(1 << code_log) + i for i in indices]
+    leaves = [(1 << code_log) + i for i in indices]
+    levels = [leaves]
     missing = []
     for _ in range(code_log):
+        level = levels[-1]
         known = set(level)
         missing += [node ^ 1 for node in level if node ^ 1 not in known]
-        level = sorted({node >> 1 for node in level})
-    return missing
-
-
-def _climb(known: dict[int, bytes], level: list[int]) -> bytes:
-    sha256 = hashlib.sha256
-    while level and level[0] > 1:
-        above = []
-        for node in level:
-            parent = node >> 1
-            if parent not in known:
-                left = parent << 1
-                known[parent] = sha256(b"\x01" + known[left] + known[left | 1]).digest()
-                above.append(parent)
-        level = above
-    return known[1]
+        levels.append(sorted({node >> 1 for node in level}))
+    places = {node: place for place, node in enumerate([*leaves, *missing])}
+    pairs = []
+    for node in itertools.chain.from_iterable(levels[1:]):
+        pairs.append((places[2 * node], places[2 * node + 1]))
+        places[node] = len(places)
+    return missing, pairs
