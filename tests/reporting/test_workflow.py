@@ -73,7 +73,7 @@ class StandIn:
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def open_stand_in(name: str, machine: Machine) -> Iterator[StandIn]:
+    def open_stand_in(name: str, machine: Machine, standby: int = 0) -> Iterator[StandIn]:
         yield StandIn(SrsKind.DEVELOPMENT)
 
     monkeypatch.setattr("zkdps.workflows.verify.open_prover", open_stand_in)

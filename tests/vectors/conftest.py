@@ -33,11 +33,13 @@ def one_worker(shared_prover: Prover, monkeypatch: pytest.MonkeyPatch) -> Prover
     """`verify` uses the shared prover; every other name is opened as always."""
 
     @contextmanager
-    def reuse(name: str, machine: Machine, srs_kind: SrsKind | None = None) -> Iterator[Prover]:
+    def reuse(
+        name: str, machine: Machine, srs_kind: SrsKind | None = None, standby: int = 0
+    ) -> Iterator[Prover]:
         if name == shared_prover.name:
             yield shared_prover
         else:
-            with open_prover(name, machine, srs_kind) as other:
+            with open_prover(name, machine, srs_kind, standby=standby) as other:
                 yield other
 
     monkeypatch.setattr(workflow, "open_prover", reuse)

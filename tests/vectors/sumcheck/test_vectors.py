@@ -36,7 +36,9 @@ def one_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """`verify` uses the bench's prover, whose workers are warm."""
 
     @contextmanager
-    def reuse(name: str, machine: Machine, srs_kind: SrsKind | None = None) -> Iterator[Prover]:
+    def reuse(
+        name: str, machine: Machine, srs_kind: SrsKind | None = None, standby: int = 0
+    ) -> Iterator[Prover]:
         assert name == "sumcheck"
         yield bench.prover
 
