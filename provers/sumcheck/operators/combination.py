@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkdps.provers.sumcheck.builder import Builder
-from zkdps.provers.sumcheck.operands import Integers
+from zkdps.provers.sumcheck.operands import Integers, Operand
 from zkdps.provers.sumcheck.operators.constants import Constant, integers_of, quantise_constant
 from zkdps.provers.sumcheck.operators.interface import Reals, Role, letters_of
 from zkdps.provers.sumcheck.system import Int64s
@@ -20,21 +20,26 @@ class Combination:
     """y = sum of factor_i * x_i + constant, elementwise, broadcast to one shape.
 
     Integers: with S the largest scale of the operands, f_i = round(factor_i * 2^e), the largest
-    |f_i| <= 4095, e the largest that satisfies rules U and Z; constant' = round(constant *
-    2^(S + e)), halves to even;
+    |f_i| <= 4095, e the largest that satisfies rules U and Z, the smallest exact one where all are
+    dyadic; constant' = round(constant * 2^(S + e)), halves to even;
     y = floor((sum f_i * 2^(S - scale(x_i)) * x_i + constant' + 2^(s-1)) / 2^s),
-    s = S + e - scale(y).  Where s < 0 the sum is multiplied by 2^-s instead.
+    s = S + e - scale(y).  Where s would be negative all f_i are multiplied by 2^-s and e is -s
+    more.
+
+    Factors that are arrays are committed; floats, then of all operands, are coefficients of one
+    form (`Addition`).
     """
 
     name: str
-    operands: tuple[tuple[Reals, Wire], ...]
+    operands: tuple[tuple[Reals | float, Wire], ...]
+    """At least one."""
     constant: Reals | float = 0.0
     role: Role = Role.PRODUCT
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The broadcast one."""
-        shapes = [shape for factor, wire in self.operands for shape in (factor.shape, wire.shape)]
+        shapes = [s for factor, wire in self.operands for s in (np.shape(factor), wire.shape)]
         return np.broadcast_shapes(np.shape(self.constant), *shapes)
 
     @property
@@ -55,7 +60,7 @@ class Combination:
         return total
 
     def define(self, builder: Builder) -> None:
-        """One relation: a product with committed constants for each operand."""
+        """One relation: a linear form, or a product with committed constants for each operand."""
         letters = letters_of(self.written)
         reads = self.reads
         axes = builder.axes(*((wire, letters) for wire in (*reads, self.written)))
@@ -68,7 +73,7 @@ class Combination:
         constant = np.asarray(self.constant, dtype=np.float64)
 
         def split(chosen: Constant) -> list[Int64s]:
-            flat = np.split(chosen.integers, ends)
+            flat = np.split(chosen.integers.astype(np.int64, copy=False), ends)
             return [part.reshape(f.shape) for part, f in zip(flat, factors, strict=True)]
 
         def magnitude(chosen: Constant) -> int:
@@ -82,17 +87,27 @@ class Combination:
         scale_bits = finest + chosen.scale_bits
         shift = integers_of(constant, scale_bits)
         parts = split(chosen)
+
+        def fixed(name: str, integers: Int64s, bits: int) -> Operand:
+            held = builder.weight(f"{self.name}.{name}", integers, bits)
+            return builder.operand(held.broadcast_to(self.shape), axes, letters)
+
+        is_linear = all(isinstance(factor, float) for factor, _ in self.operands)
         terms: list[tuple[int, tuple[int, ...]]] = []
+        linear: list[tuple[int, Operand]] = []
         for place, (part, gain, operand) in enumerate(zip(parts, gains, operands, strict=True)):
-            held = builder.weight(f"{self.name}.factor.{place}", part, chosen.scale_bits)
-            by = builder.operand(held.broadcast_to(self.shape), axes, letters)
-            terms.append((gain, (builder.form(operand), builder.form(by))))
-        if shift.size > 1:
-            held = builder.weight(f"{self.name}.constant", shift, scale_bits)
-            by = builder.operand(held.broadcast_to(self.shape), axes, letters)
-            terms.append((1, (builder.form(by),)))
-        elif shift.any():
-            terms.append((1, (builder.form(constant=int(shift.reshape(-1)[0]), labels=labels),)))
+            if is_linear:
+                linear.append((int(part) * gain, operand))
+            else:
+                by = fixed(f"factor.{place}", part, chosen.scale_bits)
+                terms.append((gain, (builder.form(operand), builder.form(by))))
+        added = int(shift.reshape(-1)[0])
+        if shift.size > 1 and not (is_linear and bool((shift == added).all())):
+            linear.append((1, fixed("constant", shift, scale_bits)))
+            added = 0
+        if linear or added:
+            over = labels if is_linear or added else ()
+            terms.append((1, (builder.form(*linear, constant=added, labels=over),)))
 
         def accumulate(values: Integers) -> Int64s:
             total = np.broadcast_to(shift, self.shape)
