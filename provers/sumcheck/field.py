@@ -57,11 +57,19 @@ def one(degree: int) -> Element:
 
 def add(a: Element, b: Element) -> Element:
     """a + b."""
+    if len(a) == 4:
+        a0, a1, a2, a3 = a
+        b0, b1, b2, b3 = b
+        return (a0 + b0) % P, (a1 + b1) % P, (a2 + b2) % P, (a3 + b3) % P
     return tuple([(x + y) % P for x, y in zip(a, b, strict=True)])
 
 
 def sub(a: Element, b: Element) -> Element:
     """a - b."""
+    if len(a) == 4:
+        a0, a1, a2, a3 = a
+        b0, b1, b2, b3 = b
+        return (a0 - b0) % P, (a1 - b1) % P, (a2 - b2) % P, (a3 - b3) % P
     return tuple([(x - y) % P for x, y in zip(a, b, strict=True)])
 
 

@@ -103,11 +103,12 @@ def reduce_tree(
             h0, h2 = channel.elements("h", 2, lambda: _tree(tree).round())
             x = channel.transcript.challenge()
             # claim = (1 - r) h(0) + r h(1), h(x) = h(0) + x (h(1) - h(0) - h2 + x h2), so
-            # r h(x) = x claim + r (h(0) + x (x - 1) h2) - x h(0).
-            bent = field.add(h0, field.mul(field.mul(x, field.sub(x, one)), h2))
-            known = field.sub(field.mul(r, bent), field.mul(x, h0))
-            claim = field.add(field.mul(x, claim), field.mul(product, known))
+            # r h(x) = r h(0) + x (claim - h(0) + (x - 1) r h2); all of it times the product.
+            claim = field.sub(claim, field.mul(product, h0))
             product = field.mul(product, r)
+            bent = field.mul(field.sub(x, one), field.mul(product, h2))
+            claim = field.mul(x, field.add(claim, bent))
+            claim = field.add(claim, field.mul(product, h0))
             bound.append(x)
             if tree is not None:
                 tree.bind(x)

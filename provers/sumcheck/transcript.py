@@ -5,6 +5,7 @@ Source: docs/sumcheck.md, section 4.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from dataclasses import dataclass, field
@@ -24,9 +25,7 @@ class Transcript:
 
     def absorb(self, label: str, data: bytes) -> None:
         """Bind everything that follows to `data`."""
-        name = label.encode()
-        prefix = b"\x00" + bytes((len(name),)) + name + struct.pack("<Q", len(data))
-        digest = hashlib.sha256(self.state + prefix)
+        digest = hashlib.sha256(self.state + _absorbed(label, len(data)))
         digest.update(data)
         self.state = digest.digest()
 
@@ -44,11 +43,8 @@ class Transcript:
     def challenges(self, count: int) -> list[Element]:
         """`count` elements of one squeeze."""
         width = _LIMB_BYTES * self.degree
-        words = struct.unpack(f"<{count * self.degree}Q", self.squeeze(count * width))
-        limbs = [word % P for word in words]
-        return [
-            tuple(limbs[start : start + self.degree]) for start in range(0, len(limbs), self.degree)
-        ]
+        words = struct.iter_unpack(f"<{self.degree}Q", self.squeeze(count * width))
+        return [tuple([word % P for word in limbs]) for limbs in words]
 
     def challenge(self) -> Element:
         """One element of one squeeze."""
@@ -63,3 +59,10 @@ class Transcript:
         """Whether the nonce shows `bits` bits of work on this state."""
         trial = hashlib.sha256(self.state + b"\x03" + struct.pack("<Q", nonce)).digest()
         return int.from_bytes(trial[:4], "little") & ((1 << bits) - 1) == 0
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _absorbed(label: str, size_bytes: int) -> bytes:
+    """What stands before a message in the hash that absorbs it."""
+    name = label.encode()
+    return b"\x00" + bytes((len(name),)) + name + struct.pack("<Q", size_bytes)
