@@ -17,7 +17,6 @@ from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck.axes import Axes
 from zkdps.provers.sumcheck.channel import Channel, ProverChannel, VerifierChannel
 from zkdps.provers.sumcheck.commit import (
-    Codes,
     commit,
     commit_boundary,
     commit_weights,
@@ -52,7 +51,7 @@ class Witness:
 
 
 def prove(
-    system: System, values: Values, weights: Codes | None, context: bytes, kernels: Kernels
+    system: System, values: Values, weights: Committed | None, context: bytes, kernels: Kernels
 ) -> bytes:
     """The proof that `values` satisfy the System.
 
@@ -72,7 +71,7 @@ def prove(
         if commitment.holder is Holder.WEIGHTS:
             if weights is None:
                 raise ValueError("the System has weights, and none are given")
-            committed[number] = Committed(flatten(system, commitment, small), *weights)
+            committed[number] = weights
         else:
             committed[number] = commit(system, kernels, flatten(system, commitment, small))
     roots = {

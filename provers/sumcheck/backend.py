@@ -143,7 +143,7 @@ class SumcheckProver:
         Raises:
             StalePackage: the compiled circuit is not there.
         """
-        for name in (stored.CIRCUIT, stored.BLOCK, *stored.MATERIAL):
+        for name in (stored.CIRCUIT, stored.PROGRAM, *stored.MATERIAL):
             stored.member(directory, name)
         return Circuit(graph, parameters, directory)
 

@@ -187,7 +187,7 @@ class Builder:
         """Compute several arrays at once, in any shape; some may be no tensor's."""
         self.steps.append(Step(tuple(names), compute))
 
-    def weight(self, name: str, integers: Int64s, scale_bits: int) -> Wire:
+    def weight(self, name: str, integers: Int32s | Int64s, scale_bits: int) -> Wire:
         """Commit constants of the model; read them as a wire, which has an index for each."""
         self.hold(name, integers, scale_bits)
         return whole(name, integers.shape)

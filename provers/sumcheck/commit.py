@@ -12,15 +12,13 @@ import numpy as np
 from zkdps.provers.sumcheck.integers import Tensors
 from zkdps.provers.sumcheck.kernels.interface import I32, Integers, Kernels
 from zkdps.provers.sumcheck.layout import Commitment, commitment_of, layout_of
-from zkdps.provers.sumcheck.merkle import Codeword, Digests, root_of
+from zkdps.provers.sumcheck.merkle import root_of
 from zkdps.provers.sumcheck.opening import Committed
 from zkdps.provers.sumcheck.system import Holder, System
 
+ROWS_FILE = "weights-rows.npy"
 CODEWORD_FILE = "weights-codeword.npy"
 TREE_FILE = "weights-tree.npy"
-
-Codes = tuple[Codeword, Digests]
-"""A transposed codeword and the Merkle tree over its columns."""
 
 
 def flatten(system: System, commitment: Commitment, values: Tensors) -> I32:
@@ -52,22 +50,25 @@ def commit_boundary(system: System, position: int, integers: Integers, kernels: 
 
 
 def commit_weights(system: System, values: Tensors, folder: Path, kernels: Kernels) -> bytes:
-    """Commit to the weights and keep codeword and tree in `folder`; the root, empty of none."""
+    """Commit to the weights and keep all of it in `folder`; the root, empty of none."""
     for commitment in layout_of(system).commitments:
         if commitment.holder is Holder.WEIGHTS:
             made = commit(system, kernels, flatten(system, commitment, values))
             folder.mkdir(parents=True, exist_ok=True)
+            np.save(folder / ROWS_FILE, made.integers)
             np.save(folder / CODEWORD_FILE, made.codeword)
             np.save(folder / TREE_FILE, made.tree)
             return root_of(made.tree)
     return b""
 
 
-def open_weights(system: System, folder: Path) -> Codes | None:
+def open_weights(system: System, folder: Path) -> Committed | None:
     """What `commit_weights` kept, mapped from disk; `None` where there are no weights."""
     if all(tensor.holder is not Holder.WEIGHTS for tensor in system.tensors):
         return None
-    return (
+    # Rows are writable for the kernels, which are compiled for that; what is written stays here.
+    return Committed(
+        np.asarray(np.load(folder / ROWS_FILE, mmap_mode="c")),
         np.load(folder / CODEWORD_FILE, mmap_mode="r"),
         np.load(folder / TREE_FILE, mmap_mode="r"),
     )

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zkdps.core.errors import LayoutFailed, StalePackage
-from zkdps.core.prover import INTERIOR_BITS, BlockGraph
-from zkdps.provers.sumcheck import stored
+from zkdps.core.prover import INTERIOR_BITS
+from zkdps.provers.sumcheck import program_files, stored
 from zkdps.provers.sumcheck.build import Built, build
 from zkdps.provers.sumcheck.choices import Choice, choice_of
 from zkdps.provers.sumcheck.layout import layout_of
 from zkdps.provers.sumcheck.program import Program
 from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
+from zkdps.provers.sumcheck.widths import WidthTable, choose
 
 KEPT_BLOCKS = 64
 
@@ -22,14 +23,23 @@ KEPT_BLOCKS = 64
 class CompiledBlock:
     """One circuit, ready to execute."""
 
-    graph: BlockGraph
+    record: stored.Record
     choice: Choice
     program: Program
-    built: Built | None
+    widths: WidthTable | None
     """`None` before calibration."""
+    built: Built | None
+    """The same."""
+
+    @property
+    def index(self) -> int:
+        """Of the block, for errors."""
+        return self.record.block.index
 
 
-_KEPT: OrderedDict[tuple[str, int, int], CompiledBlock] = OrderedDict()
+_Key = tuple[str, int, int]
+
+_KEPT: OrderedDict[_Key, CompiledBlock] = OrderedDict()
 
 
 def compiled(directory: Path) -> CompiledBlock:
@@ -39,8 +49,7 @@ def compiled(directory: Path) -> CompiledBlock:
         LayoutFailed: it cannot be laid out.
         StalePackage: a file is missing.
     """
-    state = stored.member(directory, stored.CIRCUIT).stat()
-    key = (str(directory), state.st_mtime_ns, state.st_ino)
+    key = _key(directory)
     if key not in _KEPT:
         _KEPT[key] = _lay_out(directory)
         while len(_KEPT) > KEPT_BLOCKS:
@@ -50,18 +59,24 @@ def compiled(directory: Path) -> CompiledBlock:
 
 
 def write_system(directory: Path) -> None:
-    """The System without the root of the weights, its tables and its bounds, once calibrated."""
+    """Compile a calibrated block: the System without the root of its weights, and its program."""
     block = compiled(directory)
-    if block.built is not None:
-        text, tables = system_to_files(block.built.system)
-        (directory / stored.SYSTEM).write_bytes(text)
-        (directory / stored.TABLES).write_bytes(tables)
-        (directory / stored.BOUNDS).write_bytes(block.built.bounds.to_file())
+    if block.built is None or block.widths is None:
+        return
+    text, tables = system_to_files(block.built.system)
+    (directory / stored.SYSTEM).write_bytes(text)
+    (directory / stored.TABLES).write_bytes(tables)
+    (directory / stored.BOUNDS).write_bytes(block.built.bounds.to_file())
+    program_files.write_program(directory, block.program, block.widths, block.built)
+    # From here on the program stands for the slice, and its integers for weights in float64.
+    (directory / stored.BLOCK).unlink()
+    del _KEPT[_key(directory)]
 
 
 def entries(directory: Path) -> int:
-    """Entries of all commitments of a calibrated block."""
+    """Entries of all commitments of a calibrated block, which is laid out for this alone."""
     built = built_of(compiled(directory))
+    del _KEPT[_key(directory)]
     return sum(commitment.entries for commitment in layout_of(built.system).commitments)
 
 
@@ -72,7 +87,7 @@ def built_of(block: CompiledBlock) -> Built:
         LayoutFailed: it is not calibrated yet.
     """
     if block.built is None:
-        raise LayoutFailed(block.graph.block.index, "it is not calibrated")
+        raise LayoutFailed(block.index, "it is not calibrated")
     return block.built
 
 
@@ -91,21 +106,26 @@ def complete(directory: Path) -> Built:
     return replace(built, system=system)
 
 
+def _key(directory: Path) -> _Key:
+    state = stored.member(directory, stored.CIRCUIT).stat()
+    return (str(directory), state.st_mtime_ns, state.st_ino)
+
+
 def _lay_out(directory: Path) -> CompiledBlock:
-    from zkdps.provers.sumcheck.lowering import lower
+    record = stored.read_record(directory)
+    choice = choice_of(record.parameters)
+    index = record.block.index
+    widths: WidthTable | None = None
+    if (directory / stored.PROGRAM).exists():
+        program, widths = program_files.read_program(directory, index)
+    else:
+        from zkdps.provers.sumcheck.lowering import lower
 
-    circuit = stored.read_circuit(directory)
-    choice = choice_of(circuit.parameters)
-    program = lower(circuit.graph)
-    return CompiledBlock(circuit.graph, choice, program, _built(circuit.graph, choice, program))
-
-
-def _built(graph: BlockGraph, choice: Choice, program: Program) -> Built | None:
-    if choice.interior is None:
-        return None
-    from zkdps.provers.sumcheck import widths
-
-    maxima = {name: most / 2**INTERIOR_BITS for name, most in choice.interior.items()}
-    index = graph.block.index
-    chosen = widths.choose(program, maxima, choice.scale_bits, index)
-    return build(program, chosen, choice.preset, choice.columns_log, index)
+        program = lower(stored.read_graph(directory, record))
+        if choice.interior is not None:
+            maxima = {name: most / 2**INTERIOR_BITS for name, most in choice.interior.items()}
+            widths = choose(program, maxima, choice.scale_bits, index)
+    built = None
+    if widths is not None:
+        built = build(program, widths, choice.preset, choice.columns_log, index)
+    return CompiledBlock(record, choice, program, widths, built)

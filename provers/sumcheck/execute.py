@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
@@ -32,7 +33,8 @@ def execute(built: Built, inputs: Mapping[str, Int64s]) -> Values:
         name = system.tensors[position].name
         known[name] = _checked(built, position, np.asarray(inputs[name], dtype=np.int64))
     for name, integers in built.weights.items():
-        known[name] = _checked(built, places[name], integers)
+        # Weights may be int32: they are too many for a copy, and nobody minds who reads them.
+        known[name] = _checked(built, places[name], cast("Int64s", integers))
     for step in built.steps:
         for name, integers in zip(step.names, step.compute(known), strict=True):
             known[name] = _checked(built, places[name], integers) if name in places else integers

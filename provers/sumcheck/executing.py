@@ -57,7 +57,7 @@ def values_of(directory: Path, block: CompiledBlock, inputs: Sequence[Int64s]) -
     kept = _LAST.get(str(directory))
     if kept is not None and kept[0] == digest:
         return kept[1]
-    named = {spec.name: a for spec, a in zip(block.graph.inputs, inputs, strict=True)}
+    named = {spec.name: a for spec, a in zip(block.record.inputs, inputs, strict=True)}
     values = execute(built_of(block), named)
     _LAST.pop(str(directory), None)
     size_bytes = sum(array.nbytes for array in values.values())
@@ -77,7 +77,7 @@ def _in_integers(directory: Path, block: CompiledBlock, inputs: Sequence[Int64s]
     system = built_of(block).system
     return [
         values[position].reshape(spec.shape)
-        for position, spec in zip(system.outputs, block.graph.outputs, strict=True)
+        for position, spec in zip(system.outputs, block.record.outputs, strict=True)
     ]
 
 
@@ -86,20 +86,20 @@ def _in_reals(
 ) -> tuple[list[NDArray[np.int64]], dict[str, int]]:
     from zkdps.provers.sumcheck import reals
 
-    graph = block.graph
+    record = block.record
     given = {
         spec.name: array / float(1 << spec.scale_bits)
-        for spec, array in zip(graph.inputs, inputs, strict=True)
+        for spec, array in zip(record.inputs, inputs, strict=True)
     }
     values, sizes = reals.measured(block.program, given)
-    interior = {name: _steps(graph.block.index, size) for name, size in sizes.items()}
+    interior = {name: _steps(block.index, size) for name, size in sizes.items()}
     made = []
-    for spec in graph.outputs:
+    for spec in record.outputs:
         scaled = values[spec.name].reshape(spec.shape) * float(1 << spec.scale_bits)
         largest = float(np.abs(scaled).max(initial=0.0))
         if not largest <= MAX_ABS_INTEGER:
             limits = (-MAX_ABS_INTEGER, MAX_ABS_INTEGER)
-            raise OutOfRange(graph.block.index, f"output {spec.name!r}", limits, limits)
+            raise OutOfRange(block.index, f"output {spec.name!r}", limits, limits)
         made.append(round_half_away(scaled).astype(np.int64))
     return made, interior
 

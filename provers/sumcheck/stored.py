@@ -5,27 +5,41 @@
     system.json     the System; `weights_root` is filled in by `setup`
     tables.bin      values of its pair tables
     bounds.json     the bounds that were proven when it was laid out; the System has their digest
-    weights/        after `setup`: the codeword and tree of the weights' commitment
+    program.json    the lowered and quantised program, with program.npz and integers/
+    weights/        after `setup`: rows, codeword and tree of the weights' commitment
 
-Before calibration the first two are all there is.
+Before calibration the first two are all there is.  After it, `block.onnx` is gone: nothing reads it
+any more, and the package keeps its slices elsewhere.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import StalePackage
 from zkdps.core.fields import Fields
 from zkdps.core.plan import Block, TensorSpec
-from zkdps.core.prover import BlockGraph, Circuit, Parameters
+from zkdps.core.prover import BlockGraph, Parameters
 from zkdps.provers.sumcheck import system_json
 
 BLOCK, CIRCUIT, WEIGHTS = "block.onnx", "circuit.json", "weights"
 SYSTEM, TABLES = system_json.SYSTEM, system_json.TABLES
 BOUNDS = "bounds.json"
+PROGRAM, ARRAYS, INTEGERS = "program.json", "program.npz", "integers"
 MATERIAL = (SYSTEM, TABLES)
 """Members of the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What `circuit.json` says."""
+
+    block: Block
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parameters: Parameters
 
 
 def write_circuit(graph: BlockGraph, parameters: Parameters, directory: Path) -> None:
@@ -42,11 +56,11 @@ def write_circuit(graph: BlockGraph, parameters: Parameters, directory: Path) ->
     (directory / CIRCUIT).write_bytes(canonical_json(record))
 
 
-def read_circuit(directory: Path) -> Circuit:
-    """Inverse of `write_circuit`.
+def read_record(directory: Path) -> Record:
+    """The record of a circuit that `write_circuit` wrote.
 
     Raises:
-        MalformedArchive, OSError: the files are not those that it wrote.
+        MalformedArchive, OSError: the file is not the one that it wrote.
     """
     path = directory / CIRCUIT
     fields = Fields(parse_canonical(path.read_bytes(), str(path)), str(path), "the circuit")
@@ -55,8 +69,17 @@ def read_circuit(directory: Path) -> Circuit:
     )
     names = tuple(spec.name for spec in inputs), tuple(spec.name for spec in outputs)
     block = Block(fields.integer("index", 0, 1 << 30), fields.text("name"), *names)
-    graph = BlockGraph(block, (directory / BLOCK).read_bytes(), inputs, outputs)
-    return Circuit(graph, fields.raw("parameters"), directory)
+    return Record(block, inputs, outputs, fields.raw("parameters"))
+
+
+def read_graph(directory: Path, record: Record) -> BlockGraph:
+    """The slice that the circuit is compiled from.
+
+    Raises:
+        StalePackage: it is not there.
+    """
+    onnx = member(directory, BLOCK).read_bytes()
+    return BlockGraph(record.block, onnx, record.inputs, record.outputs)
 
 
 def member(directory: Path, name: str) -> Path:

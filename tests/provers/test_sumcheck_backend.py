@@ -22,7 +22,7 @@ from zkdps.provers import load_prover, strength_of
 from zkdps.provers.engine import Limits
 from zkdps.provers.sumcheck.choices import Choice, choice_of
 from zkdps.provers.sumcheck.costs import Counts, columns_log, cost_of
-from zkdps.provers.sumcheck.stored import read_circuit, write_circuit
+from zkdps.provers.sumcheck.stored import read_graph, read_record, write_circuit
 from zkdps.provers.sumcheck.system import PRESETS
 
 GRAPH = blocks.linear(index=5)
@@ -106,8 +106,8 @@ def test_every_level_of_security_goes_all_the_way(security: str, tmp_path: Path)
 
 def test_a_circuits_files_hold_all_that_compiling_needs(tmp_path: Path) -> None:
     write_circuit(GRAPH, CHOICE.record(), tmp_path)
-    read = read_circuit(tmp_path)
-    assert read.graph == GRAPH and choice_of(read.parameters) == CHOICE
+    read = read_record(tmp_path)
+    assert read_graph(tmp_path, read) == GRAPH and choice_of(read.parameters) == CHOICE
 
 
 @pytest.mark.parametrize(

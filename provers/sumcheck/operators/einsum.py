@@ -34,7 +34,7 @@ def contract(
     if step >= len(right):
         return _integers(contract_reals(reals, right.astype(np.float64), letters))
     # Weights may be many: at no time are all of them there as float64.
-    first, (letter, *_), result = letters
+    first, letter, result = letters[0], letters[1][0], letters[2]
     parts = []
     for start in range(0, len(right), step):
         cut = reals

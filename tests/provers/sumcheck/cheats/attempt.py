@@ -19,11 +19,12 @@ from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck import argument
 from zkdps.provers.sumcheck.build import Built
 from zkdps.provers.sumcheck.channel import ProverChannel
-from zkdps.provers.sumcheck.commit import Codes, commit, flatten
+from zkdps.provers.sumcheck.commit import commit, flatten
 from zkdps.provers.sumcheck.kernels import kernels_for
 from zkdps.provers.sumcheck.kernels.interface import Kernels
 from zkdps.provers.sumcheck.layout import layout_of
 from zkdps.provers.sumcheck.merkle import root_of
+from zkdps.provers.sumcheck.opening import Committed
 from zkdps.provers.sumcheck.system import Holder, System, Values
 from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
 from zkdps.verifier_contracts.reference.sumcheck.parse import parse_system
@@ -68,7 +69,8 @@ class Claimed:
     system: System
     """With the root of its own weights."""
     values: Values
-    weights: Codes | None
+    weights: Committed | None
+    """Of the root, whatever the values are."""
     context: bytes = CONTEXT
 
     @property
@@ -113,7 +115,7 @@ def claimed(system: System, values: Values, context: bytes = CONTEXT) -> Claimed
     for commitment in layout_of(system).commitments:
         if commitment.holder is Holder.WEIGHTS:
             made = commit(system, kernels, flatten(system, commitment, values))
-            weights = made.codeword, made.tree
+            weights = made
             system = replace(system, weights_root=root_of(made.tree).hex())
     return Claimed(system, values, weights, context)
 
@@ -135,7 +137,15 @@ def proof_of(case: Claimed, channel: Callable[..., ProverChannel] | None = None)
     with pytest.MonkeyPatch.context() as patch:
         if channel is not None:
             patch.setattr(argument, "ProverChannel", channel)
-        return argument.prove(case.system, case.values, case.weights, case.context, kernels)
+        return argument.prove(case.system, case.values, _opened(case), case.context, kernels)
+
+
+def _opened(case: Claimed) -> Committed | None:
+    """The tree of the honest weights, and the rows of those that are claimed."""
+    for commitment in layout_of(case.system).commitments:
+        if commitment.holder is Holder.WEIGHTS and case.weights is not None:
+            return replace(case.weights, integers=flatten(case.system, commitment, case.values))
+    return case.weights
 
 
 def judged(

@@ -12,6 +12,8 @@ from onnx import TensorProto, helper
 
 from zkdps.provers.sumcheck.lowering import masks, segments
 from zkdps.provers.sumcheck.lowering.curves import DEFAULTS
+from zkdps.provers.sumcheck.lowering.nodes import Node
+from zkdps.provers.sumcheck.lowering.values import CLOSED, OPEN, Constant, Contraction, Masked
 from zkdps.provers.sumcheck.operators.expressions import (
     FUNCTIONS,
     Expression,
@@ -19,8 +21,6 @@ from zkdps.provers.sumcheck.operators.expressions import (
     scaled,
     substituted,
 )
-from zkdps.provers.sumcheck.lowering.nodes import Node
-from zkdps.provers.sumcheck.lowering.values import CLOSED, OPEN, Constant, Contraction, Masked
 from zkdps.provers.sumcheck.views import affine_indices
 from zkdps.provers.sumcheck.wires import Wire, whole
 
