@@ -10,14 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zkdps.provers.sumcheck.kernels.compiled.grinding import (
-    _CONSTANTS,
-    _START,
-    LANES,
-    _expand,
-    _step,
-)
 from zkdps.provers.sumcheck.kernels.compiled.jit import kernel, loop, primitive
+from zkdps.provers.sumcheck.kernels.compiled.sha256 import LANES, begin, compress
 
 _U32 = np.uint32
 
@@ -30,47 +24,6 @@ def _swapped(x: Any) -> Any:
         | _U32(_U32(x >> _U32(8)) & _U32(0xFF00))
         | _U32(x >> _U32(24))
     )
-
-
-@loop
-def _block(words: Any, work: Any, state: Any) -> None:
-    """The compression function on every lane; `words` is used up."""
-    for i in range(8 * LANES):
-        work[i] = state[i]
-    for t in range(64):
-        w = words[(t % 16) * LANES : (t % 16 + 1) * LANES]
-        if t >= 16:
-            near, far = (t + 1) % 16, (t + 14) % 16
-            middle = (t + 9) % 16
-            _expand(
-                w,
-                words[near * LANES : (near + 1) * LANES],
-                words[middle * LANES : (middle + 1) * LANES],
-                words[far * LANES : (far + 1) * LANES],
-            )
-        k0, k1, k2, k3 = -t % 8, (1 - t) % 8, (2 - t) % 8, (3 - t) % 8
-        k4, k5, k6, k7 = (4 - t) % 8, (5 - t) % 8, (6 - t) % 8, (7 - t) % 8
-        _step(
-            work[k0 * LANES : (k0 + 1) * LANES],
-            work[k1 * LANES : (k1 + 1) * LANES],
-            work[k2 * LANES : (k2 + 1) * LANES],
-            work[k3 * LANES : (k3 + 1) * LANES],
-            work[k4 * LANES : (k4 + 1) * LANES],
-            work[k5 * LANES : (k5 + 1) * LANES],
-            work[k6 * LANES : (k6 + 1) * LANES],
-            work[k7 * LANES : (k7 + 1) * LANES],
-            w,
-            _CONSTANTS[t],
-        )
-    for i in range(8 * LANES):
-        state[i] = _U32(state[i] + work[i])
-
-
-@loop
-def _begin(state: Any) -> None:
-    for k in range(8):
-        for i in range(LANES):
-            state[k * LANES + i] = _START[k]
 
 
 @loop
@@ -99,7 +52,7 @@ def leaves(codeword: Any, rows: Any, head: Any, heap: Any) -> None:
     size = 11 + 4 * rows
     blocks = (size + 9 + 63) // 64
     for first in range(0, n, LANES):
-        _begin(state)
+        begin(state)
         before[:] = _U32(head << 16)
         for k in range(16 * blocks):
             row = k - 2
@@ -117,7 +70,7 @@ def leaves(codeword: Any, rows: Any, head: Any, heap: Any) -> None:
             if k == 16 * blocks - 1:
                 words[15 * LANES : 16 * LANES] = _U32(8 * size)
             if k % 16 == 15:
-                _block(words, work, state)
+                compress(words, work, state)
         for i in range(min(LANES, n - first)):
             for k in range(8):
                 heap[8 * (n + first + i) + k] = state[k * LANES + i]
@@ -131,7 +84,7 @@ def nodes(heap: Any) -> None:
     count = len(heap) // 32
     while count:
         for first in range(0, count, LANES):
-            _begin(state)
+            begin(state)
             for i in range(LANES):
                 start = 16 * (count + min(first + i, count - 1))
                 head = _U32(1 << 24)
@@ -139,13 +92,13 @@ def nodes(heap: Any) -> None:
                     x = heap[start + k]
                     words[k * LANES + i] = head | _U32(x >> _U32(8))
                     head = _U32(x << _U32(24))
-            _block(words, work, state)
+            compress(words, work, state)
             for i in range(LANES):
                 x = heap[16 * (count + min(first + i, count - 1)) + 15]
                 words[i] = _U32(x << _U32(24)) | _U32(0x800000)
             words[LANES:] = _U32(0)
             words[15 * LANES : 16 * LANES] = _U32(65 * 8)
-            _block(words, work, state)
+            compress(words, work, state)
             for i in range(min(LANES, count - first)):
                 for k in range(8):
                     heap[8 * (count + first + i) + k] = state[k * LANES + i]
