@@ -232,7 +232,6 @@ def prove_command(
         unwritable(output_file),
     )
     from zkdps.workflows import prove as work
-    from zkdps.workflows.tensor_files import write_tensors
 
     asked["machine"] = replace(machine, memory_bytes=max_ram)
     with voice.watching() as observer:
@@ -241,6 +240,8 @@ def prove_command(
             return voice.emit(reports, records.of_proves, pages.proves_page)
         report = work.prove(package, cast(Path, inputs), run, **asked, observer=observer)
     if output_file is not None:
+        from zkdps.workflows.tensor_files import write_tensors
+
         write_tensors(output_file, report.outputs)
     return voice.emit(report, records.of_prove, pages.prove_page)
 

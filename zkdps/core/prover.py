@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zkdps.core.canonical import Json
-from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Block, Cost, TensorSpec
 from zkdps.core.srs import SrsIdentity
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
+
+if TYPE_CHECKING:
+    # Workers start before their caller imports numpy.
+    from zkdps.core.fixed_point import FixedTensor
 
 Parameters = Mapping[str, Json]
 """A back end's own choices for one circuit, canonical-JSON-able; opaque to everybody else."""

@@ -88,17 +88,29 @@ def _compare_material(root: Path, folder: Path, material: Mapping[str, bytes]) -
             raise StalePackage(str(root), reason)
 
 
-def open_package(root: Path) -> Package:
-    """Read a package and compare its blocks with its key.
+def package_key(root: Path) -> ModelKey:
+    """The key of a package.
 
     Raises:
-        StalePackage: no package, unfinished, or changed since it was built.
+        StalePackage: no package, or unfinished.
     """
     path = root / KEY_NAME
     if not path.is_file():
         raise StalePackage(str(root), f"it has no {KEY_NAME}: the build did not finish")
     try:
-        key = parse_key(read_archive(path), str(path))
+        return parse_key(read_archive(path), str(path))
+    except InputError as error:
+        raise StalePackage(str(root), str(error)) from error
+
+
+def open_package(root: Path, key: ModelKey | None = None) -> Package:
+    """Read a package and compare its blocks with its key: `key`, if the caller has read it.
+
+    Raises:
+        StalePackage: no package, unfinished, or changed since it was built.
+    """
+    key = key or package_key(root)
+    try:
         blocks = [
             read_bytes(root / "sliced" / f"{block.index}.onnx", MAX_BLOCK_ONNX_BYTES)
             for block in key.plan.blocks

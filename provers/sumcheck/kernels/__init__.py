@@ -6,6 +6,10 @@ Importing this package imports neither numba nor `compiled`.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from zkdps.provers.sumcheck.field import DEGREES
 from zkdps.provers.sumcheck.kernels.interface import Kernels
 
@@ -20,9 +24,27 @@ def kernels_for(degree: int, *, compiled: bool) -> Kernels:
     if degree not in DEGREES:
         raise ValueError(f"no extension of degree {degree}; there are {DEGREES}")
     if compiled:
-        from zkdps.provers.sumcheck.kernels.compiled import CompiledKernels
+        with _hidden("scipy"):
+            from zkdps.provers.sumcheck.kernels.compiled import CompiledKernels
 
-        return CompiledKernels(degree)
+            return CompiledKernels(degree)
     from zkdps.provers.sumcheck.kernels.portable import PortableKernels
 
     return PortableKernels(degree)
+
+
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Nobody can import the package meanwhile, unless it has been imported before.
+
+    numba imports scipy where it is installed, to look for a BLAS: a third of a prover's start, and
+    no kernel calls one.
+    """
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
