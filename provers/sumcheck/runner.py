@@ -13,7 +13,7 @@ from typing import Any
 from zkdps.core import errors
 from zkdps.provers.engine import Limits, Request
 from zkdps.provers.failures import mapped
-from zkdps.provers.pool import ONE_THREAD, Pool
+from zkdps.provers.pool import KEPT_MEMORY, ONE_THREAD, Pool
 from zkdps.provers.sumcheck.field import DEGREES
 
 MODULE = "zkdps.provers.sumcheck.calls"
@@ -28,7 +28,7 @@ class Runner:
     """The functions of `calls` behind a pool; safe to share between threads."""
 
     def __init__(self, limits: Limits, jobs: int) -> None:
-        self.pool = Pool(MODULE, limits, jobs, ONE_THREAD)
+        self.pool = Pool(MODULE, limits, jobs, {**ONE_THREAD, **KEPT_MEMORY})
 
     def call(self, step: str, block: int, name: str, *args: Path | str | int | None) -> Any:
         """The result of function `name` in the worker of that block.
