@@ -18,6 +18,7 @@ import pytest
 from tests.models import zoo
 from zkdps.circuits.export import export
 from zkdps.cli import run
+from zkdps.core.canonical import canonical_json
 from zkdps.core.checks import Status
 from zkdps.core.errors import CheckFailed, StalePackage, UsageConflict
 from zkdps.core.parse_run import parse_run
@@ -199,6 +200,38 @@ def test_other_bounds_than_the_keys_are_an_error(
     assert run(["inspect", str(package), "--bounds", "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["class"] == "StalePackage" and "circuits/1/bounds.json" in error["message"]
+
+
+def test_a_circuit_of_older_files_is_made_again(
+    digits: Chain, machine: Machine, tmp_path: Path
+) -> None:
+    """As if the back end had not written that file yet when the step was recorded."""
+    package = tmp_path / "pkg"
+    shutil.copytree(digits.folder / "pkg", package)
+    (package / "circuits" / "0" / "program.json").unlink()
+    path = package / "steps" / "circuits.0.json"
+    record = json.loads(path.read_bytes())
+    del record["files"]["program.json"]
+    path.write_bytes(canonical_json(record))
+    folder, run_path = digits.folder, tmp_path / "r.zkrun"
+    with pytest.raises(StalePackage, match=r"program\.json") as caught:
+        prove(package, folder / "input.npz", run_path, machine=machine)
+    assert "zkdps build" in caught.value.hint
+    heard = Heard()
+    again = build(
+        folder / "model.onnx",
+        folder / "calibration.npz",
+        package,
+        cuts=Cuts(blocks=3),
+        scale_bits=8,
+        prover="sumcheck",
+        machine=machine,
+        observer=heard,
+    )
+    assert again.key.digest == digits.built.key.digest
+    assert (package / "circuits" / "0" / "program.json").is_file()
+    assert "circuits/1" in heard.reused_steps
+    assert prove(package, folder / "input.npz", run_path, machine=machine).run.key_digest
 
 
 def test_two_inputs_and_a_second_proof_under_one_key(tmp_path: Path, machine: Machine) -> None:

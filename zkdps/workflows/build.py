@@ -23,7 +23,7 @@ from zkdps.circuits.load import load_model
 from zkdps.circuits.prepare import Prepared, prepare
 from zkdps.circuits.slice import Sliced, slice_model
 from zkdps.core.canonical import Json, sha256_hex
-from zkdps.core.errors import UsageConflict
+from zkdps.core.errors import StalePackage, UsageConflict
 from zkdps.core.model_key import BlockKey, ModelIdentity, ModelKey
 from zkdps.core.plan import Plan
 from zkdps.core.prover import BlockGraph, Circuit, Parameters, Prover
@@ -293,8 +293,13 @@ class _Build:
             "srs": self._prover.setup_inputs(parameters),
             "tools": self._tools,
         }
-        folder = self._steps.run(f"circuits/{graph.block.index}", inputs, make)
-        return self._prover.open(graph, parameters, folder)
+        name = f"circuits/{graph.block.index}"
+        try:
+            return self._prover.open(graph, parameters, self._steps.run(name, inputs, make))
+        except StalePackage:
+            # Whole, but of other files: made before the back end wrote what it reads now.
+            self._steps.forget(name)
+        return self._prover.open(graph, parameters, self._steps.run(name, inputs, make))
 
     def _joined(self, circuits: Sequence[Circuit]) -> Mapping[str, bytes]:
         joint = joint_of(self._prover)

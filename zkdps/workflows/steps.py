@@ -61,8 +61,7 @@ class Steps:
             return folder
         self._observer.started(name, self._position, self._total)
         record = self._root / "steps" / f"{name.replace('/', '.')}.json"
-        with storing(record):
-            record.unlink(missing_ok=True)
+        self.forget(name)
         with self._scratch(name) as scratch:
             with storing(folder):
                 make(scratch)
@@ -75,6 +74,12 @@ class Steps:
         write_bytes(record, canonical_json({"inputs_sha256": wanted, "files": files}))
         self._observer.finished(name, self._position, self._total)
         return folder
+
+    def forget(self, name: str) -> None:
+        """Have the step's result made again, whatever lies there."""
+        record = self._root / "steps" / f"{name.replace('/', '.')}.json"
+        with storing(record):
+            record.unlink(missing_ok=True)
 
     def folder(self, name: str) -> Path:
         """Where the step's result lies, once it is done."""
