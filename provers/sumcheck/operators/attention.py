@@ -15,13 +15,7 @@ The relations, with a_ij the 0/1 mask (absent: 1), gap d >= 0, remainder 0 <= r 
 
 Where a = 0 it is arranged that d = 0, so w = 2^E and e = 0 whatever q and k hold; b cannot stand
 there, so the maximum is one of allowed keys.  A row without any allowed key has no b and no proof.
-The factor has no column: it is in the table.  Two ways to say "where a = 1":
-
-- A mask of keys alone is a factor of the first relation, with 2^s d and r outside of it: where
-  a = 0 it says 2^s d = r < 2^s, so d = 0.
-- A mask of queries and keys would make that product as large as all pairs times e.  Instead a
-  committed slack 2^s x_ij stands in the relation, with x_ij a_ij + d_ij (1 - a_ij) = 0: where
-  a = 1 there is no slack, where a = 0 there is no gap.  x needs no range: it meets nothing else.
+The factor has no column: it is in the table.  `attention_gaps` has two ways to say "where a = 1".
 """
 
 from __future__ import annotations
@@ -32,11 +26,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkdps.provers.sumcheck.operands import Axis, Integers, Operand
+from zkdps.provers.sumcheck.operands import Integers
+from zkdps.provers.sumcheck.operators.attention_gaps import (
+    HEADS,
+    exact_product,
+    gaps_below_maximum,
+)
 from zkdps.provers.sumcheck.operators.attention_mask import (
     allowed_keys,
     letters_of_mask,
-    no_key,
     spread_mask,
 )
 from zkdps.provers.sumcheck.operators.calibrated import width_of
@@ -47,18 +45,13 @@ from zkdps.provers.sumcheck.operators.exponential import (
     sum_weights,
 )
 from zkdps.provers.sumcheck.operators.interface import Reals, Role
-from zkdps.provers.sumcheck.operators.maximum import attain, labels_of
 from zkdps.provers.sumcheck.operators.quotient import divide
 from zkdps.provers.sumcheck.program import Width, Widths
-from zkdps.provers.sumcheck.requantise import limb_bits
-from zkdps.provers.sumcheck.system import Bound, Int64s
+from zkdps.provers.sumcheck.system import Int64s
 from zkdps.provers.sumcheck.wires import Wire, whole
 
 if TYPE_CHECKING:
     from zkdps.provers.sumcheck.builder import Builder
-
-HEADS = "grij"
-"""Letters of scores: group of heads, head in its group, query, key."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +144,7 @@ class Attention:
         pattern = self._pattern if self.is_causal else None
         allowed = allowed_keys(builder, self.name, axes, mask, pattern)
         by_query = self.is_causal or (mask is not None and "i" in mask[1])
-        gap = self._define_gaps(builder, axes, query, key, allowed, by_query)
+        gap = gaps_below_maximum(builder, self.name, axes, query, key, allowed, by_query)
         step = self.factor * 2.0 ** -builder.width(f"{self.name}.score").scale_bits
         exponentiate(builder, self.name, axes, HEADS, gap, step)
         shape = tuple(builder.extent(axes[letter]) for letter in HEADS)
@@ -202,111 +195,3 @@ class Attention:
         if self.mask is not None:
             allowed &= operands[3][:, None] != 0
         return np.asarray(scores, dtype=np.float64), allowed
-
-    def _define_gaps(
-        self,
-        builder: Builder,
-        axes: dict[str, Axis],
-        query: Operand,
-        key: Operand,
-        allowed: Operand | None,
-        by_query: bool,
-    ) -> Operand:
-        """Commit the maximum `name.top` and the gaps `name.gap` below it."""
-        top, gap, slack, score = (
-            f"{self.name}.top",
-            f"{self.name}.gap",
-            f"{self.name}.slack",
-            builder.width(f"{self.name}.score"),
-        )
-        shift = query.scale_bits + key.scale_bits - score.scale_bits
-        if shift < 0:
-            raise builder.failed(f"{self.name}: scores are finer than the products they are")
-        half = (1 << shift) >> 1
-        shape = tuple(builder.extent(axes[letter]) for letter in HEADS)
-        cuts = limb_bits(shift)
-        limbs = [f"{gap}.remainder{i or ''}" for i in range(len(cuts))]
-        builder.commit(top, shape[:3], score, Bound.LOOKUP)
-        builder.commit(gap, shape, builder.width(gap), Bound.PAIR)
-        for limb, bits in zip(limbs, cuts, strict=True):
-            builder.commit(limb, shape, Width(0, 0, (1 << bits) - 1), Bound.LOOKUP)
-        if by_query:
-            most = score.count + builder.width(gap).high
-            builder.commit(slack, shape, Width(0, -most, most), Bound.HELPER)
-
-        def compute(values: Integers) -> list[Int64s]:
-            keys = np.swapaxes(key.read(values), -1, -2)[:, None]
-            raised = exact_product(query.read(values), keys) + half
-            scores = raised >> shift
-            rest = raised - (scores << shift)
-            if allowed is None:
-                largest = scores.max(axis=-1)
-                gaps = largest[..., None] - scores
-            else:
-                open_ = np.broadcast_to(spread_mask(allowed, values) != 0, shape)
-                if not open_.any(axis=-1).all():
-                    raise no_key(builder.block, self.name, shape[-1])
-                largest = np.where(open_, scores, scores.min()).max(axis=-1)
-                below = scores - largest[..., None]
-                gaps = np.where(open_, -below, 0)
-                if by_query:
-                    slacks = np.where(open_, 0, below)
-                else:
-                    rest = np.where(open_, rest, 0)
-            results = [largest, gaps, *([slacks] if by_query else [])]
-            for bits in cuts:
-                results.append(rest & ((1 << bits) - 1))
-                rest = rest >> bits
-            return results
-
-        builder.step((top, gap, *([slack] if by_query else []), *limbs), compute)
-        builder.range_check(top)
-        for limb in limbs:
-            builder.range_check(limb)
-        labels = labels_of(axes, HEADS)
-        tops = builder.operand(whole(top, shape[:3]), axes, "gri")
-        gaps = builder.operand(whole(gap, shape), axes, HEADS)
-        offsets = [0, *np.cumsum(cuts).tolist()]
-        remainder = [
-            (1 << offset, builder.operand(whole(limb, shape), axes, HEADS))
-            for limb, offset in zip(limbs, offsets, strict=False)
-        ]
-        raised = builder.form((1 << shift, tops), constant=-half)
-        closing = [(-(1 << shift), gaps), *remainder]
-        product = (builder.form(query, labels=query.box), builder.form(key, labels=key.box))
-        mask: tuple[int, ...] = ()
-        if allowed is not None and by_query:
-            slacks = builder.operand(whole(slack, shape), axes, HEADS)
-            closing.append((1 << shift, slacks))
-            open_form, shut_form = (
-                builder.form((sign, allowed), constant=constant)
-                for sign, constant in ((1, 0), (-1, 1))
-            )
-            apart = [(1, (builder.form(slacks), open_form)), (1, (builder.form(gaps), shut_form))]
-            builder.relation(slack, labels, apart)
-        elif allowed is not None:
-            mask = (builder.form(allowed),)
-        closed_form = builder.form(*closing, labels=labels)
-        terms = [(1, (*mask, raised)), (1, (closed_form,)), (-1, (*mask, *product))]
-        builder.relation(gap, labels, terms)
-        builder.prove_bounds(
-            gap,
-            count=score.count + gaps.high,
-            shift=shift,
-            magnitude=self.query.shape[2] * query.magnitude * key.magnitude,
-            decomposed=(score.magnitude + gaps.high + 1) << shift,
-        )
-        closed = () if allowed is None else ((-1, allowed),)
-        below = builder.form(gaps, *closed, constant=len(closed), labels=labels)
-
-        def blocked(values: Integers) -> Int64s:
-            held = gaps.read(values)
-            return held if allowed is None else held + 1 - spread_mask(allowed, values)
-
-        attain(builder, top, axes, "gri", "j", below, blocked)
-        return gaps
-
-
-def exact_product(left: Int64s, right: Int64s) -> Int64s:
-    """Integer matrix product through float64: exact while sums stay below 2^53."""
-    return np.rint(left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
