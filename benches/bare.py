@@ -37,17 +37,24 @@ class BareBlock:
     usage: dict[str, Usage] = field(default_factory=dict)
     """Call to what it took."""
 
-    def run(self, values: Sequence[NDArray[np.float32]], srs_cache: Path, target: str) -> None:
+    def run(
+        self,
+        values: Sequence[NDArray[np.float32]],
+        srs_cache: Path,
+        target: str,
+        run_args: Mapping[str, Any] = PUBLIC,
+    ) -> None:
         """Settings, calibration on one sample, keys, witness, proof, verification.
 
         Args:
             values: the sample, one array a graph input.
             srs_cache: where an SRS of the size that calibration chooses lies or is made.
             target: ezkl's calibration target.
+            run_args: where ezkl's own are not to be taken.
         """
         data = {"input_data": [value.ravel().tolist() for value in values]}
         self.path("input.json").write_text(json.dumps(data))
-        self._call("gen_settings", "block.onnx", "settings.json", run_args=PUBLIC)
+        self._call("gen_settings", "block.onnx", "settings.json", run_args=run_args)
         self._call("calibrate_settings", "input.json", "block.onnx", "settings.json", target)
         srs = str(make_development(self.logrows, srs_cache).path)
         self._call("compile_circuit", "block.onnx", "circuit.ezkl", "settings.json")

@@ -25,9 +25,11 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from benches.bare import BareBlock, bare_engine, usage_facts
+from benches.bare import PUBLIC, BareBlock, bare_engine, usage_facts
 from benches.outcome import Bench, Line, Outcome, Place, talk
 from tests.models import zoo
 from zkdps.circuits.export import export
@@ -46,6 +48,9 @@ SAMPLES = 16
 BLOCKS = 4
 SCALE_BITS = 8
 TIMEOUT_S = 1800.0
+SMOKE_BLOCKS = 2
+SMALL_TABLES = {"decomp_base": 1 << 11}
+"""For smoke runs: ezkl's own base, 2**14, makes every circuit at least k = 15."""
 
 FloatArray = NDArray[np.float32]
 
@@ -78,9 +83,9 @@ BENCH = Bench("cifar_recipe", QUESTION, run)
 def _write_model(place: Place) -> FloatArray:
     """`model.onnx`, `data.npz` and `input.npz`; the samples `(samples, *input)`, the first proved.
 
-    A smoke run takes the zoo's smallest convolutional net.
+    A smoke run takes a convolutional net that is hardly there.
     """
-    sample = (zoo.conv_norm_pool if place.smoke else zoo.cifar_tutorial)()
+    sample = _tiny() if place.smoke else zoo.cifar_tutorial()
     export(sample.module, sample.inputs, place.scratch / "model.onnx", input_names=["x"])
     shape = tuple(sample.inputs[0].shape)
     random = np.random.default_rng(SEED)
@@ -90,14 +95,23 @@ def _write_model(place: Place) -> FloatArray:
     return samples
 
 
+def _tiny() -> zoo.Sample:
+    """`x` (1, 1, 4, 4) float32 to (1, 2): Conv, ReLU, MaxPool, Linear."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        pooled = (nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        return zoo.Sample(nn.Sequential(*pooled, nn.Linear(8, 2)).eval(), (torch.rand(1, 1, 4, 4),))
+
+
 def recipe_facts(model: Path, sample: FloatArray, place: Place) -> dict[str, object]:
     """Every slice through ezkl's own calls; the next slice's input comes from onnxruntime."""
     slices = slice_at_parameters(model, place.scratch / "slices")
     engine = bare_engine(TIMEOUT_S)
+    run_args = {**PUBLIC, **(SMALL_TABLES if place.smoke else {})}
     value, blocks = sample[0], []
     for folder in slices:
         block = BareBlock(folder, engine)
-        block.run([value], place.machine.cache / "srs", "accuracy")
+        block.run([value], place.machine.cache / "srs", "accuracy", run_args)
         talk(f"recipe, {folder.name}: k={block.logrows}, prove {block.usage['prove']}")
         blocks.append(block)
         value = _run_float(folder / "block.onnx", value)
@@ -142,7 +156,7 @@ def _run_float(path: Path, value: FloatArray) -> FloatArray:
 def zkdps_facts(model: Path, place: Place) -> dict[str, object]:
     """The same inference by zkdps: planned, built, proved, verified with input and output."""
     folder, machine = place.scratch, place.machine
-    cuts = Cuts(blocks=BLOCKS)
+    cuts = Cuts(blocks=SMOKE_BLOCKS if place.smoke else BLOCKS)
     planned = plan(
         model,
         cuts=cuts,

@@ -193,8 +193,12 @@ def _verified_here(
 
 
 def _first_proof(place: Place, package: Path, files: Files) -> dict[str, float]:
-    """The first proof on a machine without machine code of ours, once `zkdps warm` has run."""
-    environment = {"NUMBA_CACHE_DIR": str(place.scratch / "kernels")}
+    """The first proof on a machine without machine code of ours, once `zkdps warm` has run.
+
+    A smoke run keeps to the machine code that is there: compiling takes a minute and a half.
+    """
+    cold = {"NUMBA_CACHE_DIR": str(place.scratch / "kernels")}
+    environment = {} if place.smoke else cold
     warm_s = zkdps(place, "warm", environment=environment).wall_s
     run_file = place.scratch / "cold.zkrun"
     first = prove(place, package, files.input, run_file, environment)
