@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from zkdps.cli import run
 
 COMMAND = [sys.executable, "-m", "zkdps"]
 PATIENCE_S = 120.0
@@ -107,8 +110,8 @@ class Running:
     def is_over(self) -> bool:
         return self._process.poll() is not None
 
-    def wait_for(self, words: str) -> None:
-        """Until a line of stderr ends with `words`."""
+    def wait_for(self, *words: str) -> None:
+        """Until a line of stderr ends with one of `words`."""
 
         def is_there() -> bool:
             return any(line.rstrip().endswith(words) for line in self._lines)
@@ -159,6 +162,18 @@ class Running:
 def zkdps(*args: str | Path, **how: Any) -> Ended:
     """Run a command to its end."""
     return Running(args, **how).end()
+
+
+def called(*args: str | Path) -> Ended:
+    """The same command in this process, for what is refused before any prover has to be disturbed.
+
+    `zkdps` is `sys.exit(run(sys.argv[1:]))`; a process of its own adds its start, and no more.
+    """
+    words = [str(arg) for arg in args]
+    out, lines = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(lines):
+        code = run(words)
+    return Ended(words, code, out.getvalue(), lines.getvalue())
 
 
 def _wait_until_stopped(pid: int) -> None:

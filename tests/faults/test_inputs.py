@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.faults.commands import Ended, assert_refused, listing, zkdps
+from tests.faults.commands import Ended, assert_refused, called, listing
 from tests.faults.conftest import Ground
 from tests.faults.models import samples
 
@@ -103,7 +103,7 @@ def test_prove_refuses(ground: Ground, tmp_path: Path, flaw: str) -> None:
     write(file)
     before = listing(tmp_path), listing(ground.package)
     args = ["prove", ground.package, "--input", file, "-o", run, "--cache", ground.cache, "--json"]
-    ended = zkdps(*map(str, args))
+    ended = called(*map(str, args))
     assert_refused(ended, name, 2, fragment)
     assert (listing(tmp_path), listing(ground.package)) == before
 
@@ -132,7 +132,7 @@ def test_build_refuses(ground: Ground, tmp_path: Path, flaw: str) -> None:
     write(file)
     before = listing(tmp_path)
     args = ["build", ground.folder / "model.onnx", "--data", file, "-o", package, "--blocks", "3"]
-    ended = zkdps(*map(str, args), "--cache", ground.cache, "--json")
+    ended = called(*map(str, args), "--cache", ground.cache, "--json")
     assert_refused(ended, name, 2, fragment)
     assert listing(tmp_path) == before
 
@@ -156,7 +156,7 @@ def test_verify_refuses(ground: Ground, tmp_path: Path, option: str, flaw: str) 
 
 def verify(ground: Ground, option: str, file: Path) -> Ended:
     key = ground.package / "model.zkvk"
-    return zkdps(
+    return called(
         "verify", ground.run, "--key", key, option, file, "--cache", ground.cache, "--json"
     )
 
@@ -180,7 +180,7 @@ def test_outside_what_was_calibrated(
     arrays(x=np.full((1, 4), value, np.float32))(file)
     before = listing(tmp_path)
     args = ["prove", ground.package, "--input", file, "-o", run, "--cache", ground.cache, "--json"]
-    ended = zkdps(*map(str, args))
+    ended = called(*map(str, args))
     assert_refused(ended, "OutOfRange", 1, f"block {block}: ")
     assert ended.error["block"] == block
     assert ended.started == ["executed"], "a block was proved before all were checked"
@@ -193,6 +193,6 @@ def test_many_inputs_stop_at_the_first_that_fails(ground: Ground, tmp_path: Path
     arrays(x=GOOD)(inputs / "a.npz")
     arrays(x=with_value(float("nan")))(inputs / "b.npz")
     args = ["prove", ground.package, "--inputs-dir", inputs, "-o", runs, "--cache", ground.cache]
-    ended = zkdps(*map(str, args), "--json")
+    ended = called(*map(str, args), "--json")
     assert_refused(ended, "MalformedTensor", 2, "NaN")
     assert sorted(path.name for path in runs.iterdir()) == ["a.zkrun"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ INSIDE_S = 0.2
 """Into a step: its worker runs by then."""
 
 
-def kill_at(args: list[str], words: str, *, group: bool, after_s: float = 0.0) -> Ended:
-    """Run, kill at the line, and see the workers gone."""
+def kill_at(args: list[str], *words: str, group: bool, after_s: float = 0.0) -> Ended:
+    """Run, kill at the first of these lines, and see the workers gone."""
     running = Running(args)
-    running.wait_for(words)
+    running.wait_for(*words)
     time.sleep(after_s)
     ended = running.kill(group=group)
     assert_no_workers(running.pid)
@@ -72,37 +73,51 @@ def test_a_prove_killed_at_each_step_in_turn(ground: Ground, tmp_path: Path, gro
     assert_proved(ended, ground, run)
 
 
+def killed_inside_each(args: list[str], steps: Sequence[str]) -> None:
+    """Each command takes up what the kill before it left: nothing that was finished is lost."""
+    finished: set[str] = set()
+    for step in steps:
+        # A quick step may have been finished when the command before was killed.
+        words = (f"started {step}", f"reused {step}")
+        ended = kill_at(args, *words, group=True, after_s=INSIDE_S)
+        assert tuple(ended.reused) == tuple(steps[: len(ended.reused)]), ended
+        assert set(ended.reused) >= finished, ended
+        finished |= set(ended.finished)
+
+
+def killed_after_each(args: list[str], steps: Sequence[str]) -> None:
+    """What was finished when a command was killed is there for the next, and no more."""
+    for position, step in enumerate(steps):
+        ended = kill_at(args, f"finished {step}", group=True)
+        assert tuple(ended.reused) == tuple(steps[:position]), ended
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("step", BUILD_STEPS)
-@pytest.mark.parametrize("moment", ["inside", "finished"])
-def test_a_build_killed_once(ground: Ground, tmp_path: Path, step: str, moment: str) -> None:
+@pytest.mark.parametrize("kill", [killed_inside_each, killed_after_each])
+def test_a_build_killed_inside_or_after_each_step(
+    ground: Ground, tmp_path: Path, kill: Callable[[list[str], Sequence[str]], None]
+) -> None:
     package = tmp_path / "PKG"
-    if moment == "inside":
-        kill_at(ground.build(package), f"started {step}", group=True, after_s=INSIDE_S)
-        done = BUILD_STEPS[: BUILD_STEPS.index(step)]
-    else:
-        kill_at(ground.build(package), f"finished {step}", group=True)
-        done = BUILD_STEPS[: BUILD_STEPS.index(step) + 1]
+    kill(ground.build(package), BUILD_STEPS)
     ended = zkdps(*ground.build(package))
-    assert tuple(ended.reused)[: len(done)] == done, ended
+    assert tuple(ended.reused)[: len(BUILD_STEPS) - 1] == BUILD_STEPS[:-1], ended
+    if kill is killed_after_each:
+        assert tuple(ended.reused) == BUILD_STEPS, ended
     assert_built(ended, ground, package)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", PROVE_STEPS)
-@pytest.mark.parametrize("moment", ["inside", "finished"])
-def test_a_prove_killed_once(ground: Ground, tmp_path: Path, step: str, moment: str) -> None:
+@pytest.mark.parametrize("kill", [killed_inside_each, killed_after_each])
+def test_a_prove_killed_inside_or_after_each_step(
+    ground: Ground, tmp_path: Path, kill: Callable[[list[str], Sequence[str]], None]
+) -> None:
     run = tmp_path / "runs" / "r.zkrun"
     run.parent.mkdir()
-    if moment == "inside":
-        kill_at(ground.prove(run), f"started {step}", group=True, after_s=INSIDE_S)
-        done = PROVE_STEPS[: PROVE_STEPS.index(step)]
-    else:
-        kill_at(ground.prove(run), f"finished {step}", group=True)
-        done = PROVE_STEPS[: PROVE_STEPS.index(step) + 1]
+    kill(ground.prove(run), PROVE_STEPS)
+    was_whole = run.exists()
     ended = zkdps(*ground.prove(run))
     # After the last step the run may have been whole before the kill; then all is proved anew.
-    assert tuple(ended.reused)[: len(done)] == done or step == PROVE_STEPS[-1], ended
+    assert was_whole or tuple(ended.reused)[: len(PROVE_STEPS) - 1] == PROVE_STEPS[:-1], ended
     assert_proved(ended, ground, run)
 
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from tests.faults.commands import Ended, assert_refused, listing, zkdps
+from tests.faults.commands import Ended, assert_refused, called, listing
 from tests.faults.conftest import Ground
 from tests.faults.models import one_node, tiny_model
 
@@ -83,7 +83,7 @@ FLAWS: dict[str, tuple[str, Write]] = {
 
 def build(ground: Ground, model: Path, package: Path, *more: str) -> Ended:
     files = ["--data", str(ground.folder / "calib.npz"), "-o", str(package)]
-    return zkdps("build", model, *files, "--cache", ground.cache, "--json", *more)
+    return called("build", model, *files, "--cache", ground.cache, "--json", *more)
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
@@ -97,7 +97,7 @@ def test_a_flawed_model(ground: Ground, tmp_path: Path, flaw: str) -> None:
     ended = build(ground, folder / "model.onnx", tmp_path / "PKG", "--blocks", "1")
     assert_refused(ended, name, 2)
     assert listing(tmp_path) == before
-    planned = zkdps(
+    planned = called(
         "plan", folder / "model.onnx", "--blocks", "1", "--cache", ground.cache, "--json"
     )
     assert_refused(planned, name, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.commands import assert_refused, listing, zkdps
+from tests.faults.commands import assert_refused, called, listing
 from tests.faults.conftest import BUILD_STEPS, Ground
 from zkdps.core.canonical import canonical_json
 from zkdps.workflows.archive import read_archive, write_archive
@@ -51,7 +51,7 @@ NOT_READ_BY_PROVE = {
 
 
 def assert_repaired(ground: Ground, package: Path, step: str | None) -> None:
-    ended = zkdps(*ground.build(package))
+    ended = called(*ground.build(package))
     assert ended.code == 0, ended
     assert ended.finished == ([] if step is None else [step]), ended
     assert set(ended.reused) == set(BUILD_STEPS) - {step}, ended
@@ -64,7 +64,7 @@ def test_a_file_that_prove_reads(ground: Ground, tmp_path: Path, file: str, dama
     package, run = ground.copy(tmp_path / "PKG"), tmp_path / "r.zkrun"
     damage(package / file)
     before = listing(package)
-    ended = zkdps(*ground.prove(run, package=package))
+    ended = called(*ground.prove(run, package=package))
     assert_refused(ended, "StalePackage", 2)
     assert not run.exists()
     assert listing(package) == before
@@ -91,9 +91,9 @@ def test_a_key_of_an_unknown_version(ground: Ground, tmp_path: Path) -> None:
     package = ground.copy(tmp_path / "PKG")
     key, run = package / "model.zkvk", tmp_path / "r.zkrun"
     with_version(key, 99)
-    assert_refused(zkdps(*ground.prove(run, package=package)), "StalePackage", 2, "99")
+    assert_refused(called(*ground.prove(run, package=package)), "StalePackage", 2, "99")
     assert not run.exists()
-    ended = zkdps("verify", ground.run, "--key", key, "--cache", ground.cache, "--json")
+    ended = called("verify", ground.run, "--key", key, "--cache", ground.cache, "--json")
     assert ended.code in (1, 2), ended
     assert_refused(ended, ended.error["class"], ended.code, "99")
 
@@ -103,7 +103,7 @@ def test_a_run_of_an_unknown_version(ground: Ground, tmp_path: Path) -> None:
     run.write_bytes(ground.run.read_bytes())
     with_version(run, 99)
     key = ground.package / "model.zkvk"
-    ended = zkdps("verify", run, "--key", key, "--cache", ground.cache, "--json")
+    ended = called("verify", run, "--key", key, "--cache", ground.cache, "--json")
     assert_refused(ended, ended.error["class"], ended.code, "99")
 
 
@@ -115,6 +115,6 @@ def test_what_is_no_package(ground: Ground, tmp_path: Path, kind: str) -> None:
     elif kind == "a file":
         package.write_bytes(b"")
     before = listing(tmp_path)
-    ended = zkdps(*ground.prove(run, package=package))
+    ended = called(*ground.prove(run, package=package))
     assert_refused(ended, "StalePackage" if kind == "no key" else "UnreadableFile", 2)
     assert listing(tmp_path) == before

@@ -14,6 +14,8 @@ from tests.faults.conftest import BUILD_STEPS, Ground, run_id_of
 from zkdps.provers.ezkl import srs
 
 LOGROWS = 12
+SMALL_LOGROWS = 8
+"""For what only imports: checking a file takes time with its size."""
 CEREMONY_SECRET = 0x5EC2E7
 """Of a ceremony that trusts us."""
 
@@ -21,10 +23,20 @@ CEREMONY_SECRET = 0x5EC2E7
 @pytest.fixture(scope="module")
 def ceremony(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A structured reference string with another secret than the development one's."""
-    path = tmp_path_factory.mktemp("ceremony") / "kzg12.srs"
+    return write_ceremony(tmp_path_factory.mktemp("ceremony"), LOGROWS)
+
+
+@pytest.fixture(scope="module")
+def small_ceremony(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `ceremony`."""
+    return write_ceremony(tmp_path_factory.mktemp("ceremony"), SMALL_LOGROWS)
+
+
+def write_ceremony(folder: Path, logrows: int) -> Path:
+    path = folder / f"kzg{logrows}.srs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(srs, "DEVELOPMENT_SECRET", CEREMONY_SECRET)
-        path.write_bytes(srs.development_srs(LOGROWS).to_bytes())
+        path.write_bytes(srs.development_srs(logrows).to_bytes())
     return path
 
 
@@ -90,9 +102,11 @@ def test_import_killed(ceremony: Path, tmp_path: Path, after_s: float) -> None:
     assert not litter(cache)
 
 
-def test_an_import_killed_between_its_files_breaks_nothing(ceremony: Path, tmp_path: Path) -> None:
+def test_an_import_killed_between_its_files_breaks_nothing(
+    small_ceremony: Path, tmp_path: Path
+) -> None:
     cache = tmp_path / "cache"
-    assert zkdps(*import_args(ceremony, cache)).code == 0
+    assert zkdps(*import_args(small_ceremony, cache)).code == 0
     whole = listing(cache)
     (folder,) = (cache / "srs" / "ceremony").iterdir()
     for left in ([], ["source.json"]):
@@ -101,7 +115,7 @@ def test_an_import_killed_between_its_files_breaks_nothing(ceremony: Path, tmp_p
                 file.unlink()
         listed = zkdps("srs", "list", "--cache", cache, "--json")
         assert listed.code == 0 and json.loads(listed.stdout)["srs"] == [], listed
-        assert zkdps(*import_args(ceremony, cache)).code == 0
+        assert zkdps(*import_args(small_ceremony, cache)).code == 0
         assert listing(cache) == whole
 
 
@@ -158,14 +172,16 @@ def test_what_is_no_srs_is_refused(tmp_path: Path, name: str, content: bytes) ->
     assert listing(tmp_path) == before
 
 
-def test_a_changed_point_and_another_digest_are_refused(ceremony: Path, tmp_path: Path) -> None:
-    data = bytearray(ceremony.read_bytes())
+def test_a_changed_point_and_another_digest_are_refused(
+    small_ceremony: Path, tmp_path: Path
+) -> None:
+    data = bytearray(small_ceremony.read_bytes())
     data[4 + 64 * 7 : 4 + 64 * 8] = data[4 + 64 * 8 : 4 + 64 * 9]
     changed = tmp_path / "changed.srs"
     changed.write_bytes(bytes(data))
     cache = tmp_path / "cache"
     assert_refused(zkdps(*import_args(changed, cache)), "MalformedSrs", 2)
-    asked = [*import_args(ceremony, cache), "--sha256", "0" * 64]
+    asked = [*import_args(small_ceremony, cache), "--sha256", "0" * 64]
     assert_refused(zkdps(*asked), "WrongSrs", 2)
     assert not cache.exists()
 
