@@ -16,6 +16,7 @@ process dies with its parent, also when the parent is killed.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -154,7 +155,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
+    # What an import makes stays: looking for garbage in it is a tenth of a worker's start.
+    gc.disable()
     module = importlib.import_module(sys.argv[1])
+    gc.freeze()
+    gc.enable()
     for line in sys.stdin:
         answers.write(json.dumps(answer(module, json.loads(line))) + "\n")
         answers.flush()
