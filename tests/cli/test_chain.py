@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import Demo
 from zkdps.cli import run
+from zkdps.workflows.reports import Machine
 
 pytestmark = pytest.mark.slow
 
@@ -18,11 +21,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `zkdps demo` leaves behind."""
-    made = tmp_path_factory.mktemp("demo")
-    assert run(["demo", "--folder", str(made), "--quiet"]) == 0
-    return made
+def folder(digits_demo: Demo, machine: Machine) -> Iterator[Path]:
+    """What `zkdps demo` leaves behind; the documents run the command itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZKDPS_CACHE", str(machine.cache))
+        yield digits_demo.folder
 
 
 def verify(folder: Path, *more: str) -> list[str]:
