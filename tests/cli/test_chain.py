@@ -13,7 +13,6 @@ import pytest
 
 from tests.conftest import Demo
 from zkdps.cli import run
-from zkdps.workflows.reports import Machine
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +20,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def folder(digits_demo: Demo, machine: Machine) -> Iterator[Path]:
-    """What `zkdps demo` leaves behind; the documents run the command itself."""
+def folder(digits_demo: Demo) -> Iterator[Path]:
+    """What `zkdps demo` leaves behind."""
+    assert digits_demo.done.returncode == 0, digits_demo.done.stderr
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZKDPS_CACHE", str(machine.cache))
+        patch.setenv("ZKDPS_CACHE", str(digits_demo.cache))
         yield digits_demo.folder
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 SHARED_COMMAND = "zkdps demo digits --folder demo"
-"""Takes most of the time, so it runs once a session; documents that begin with it share it."""
+"""Takes most of the time, so it runs once a session (`digits_demo`), for documents and others."""
 
 _FENCE = re.compile(r"^```(?P<kind>\w*)(?P<options>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S)
 _HEX = re.compile(r"\b[0-9a-f]{8,}\b")

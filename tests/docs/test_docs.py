@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import Demo
 from tests.docs.blocks import (
     ROOT,
     SHARED_COMMAND,
@@ -31,42 +31,33 @@ RUNNABLE = [
 ]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Shell:
     """Runs commands as a reader would, with an account of its own."""
 
-    environment: Mapping[str, str]
-    demo: Path
-    """Where the shared command ran, once it has."""
-    _demo_result: list[subprocess.CompletedProcess[str]] = field(default_factory=list)
+    shared: Demo
 
     def run(self, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            arguments, cwd=folder, env=self.environment, capture_output=True, text=True, check=False
+            arguments,
+            cwd=folder,
+            env=self.shared.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def command(self, text: str, folder: Path) -> subprocess.CompletedProcess[str]:
         if text != SHARED_COMMAND:
             return self.run(["bash", "-c", text], folder)
-        if not self._demo_result:
-            self.demo.mkdir()
-            self._demo_result.append(self.run(["bash", "-c", text], self.demo))
         # Files of zkdps are replaced, never written in place, so links are as good as copies.
-        shutil.copytree(self.demo / "demo", folder / "demo", copy_function=os.link)
-        return self._demo_result[0]
+        shutil.copytree(self.shared.folder, folder / "demo", copy_function=os.link)
+        return self.shared.done
 
 
 @pytest.fixture(scope="session")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """An empty home, so that nothing of this machine's user is read or changed."""
-    home = tmp_path_factory.mktemp("home")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("ZKDPS_CACHE", "XDG_CACHE_HOME", "ZKDPS_DEBUG")
-    }
-    search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return Shell({**kept, "HOME": str(home), "PATH": search}, home / "shared")
+def shell(digits_demo: Demo) -> Shell:
+    return Shell(digits_demo)
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: str(path.relative_to(ROOT)))
