@@ -55,12 +55,15 @@ def run_arguments(case: CircuitCase) -> Any:
     return arguments
 
 
-def build_keys(case: CircuitCase, folder: Path, settings: Path | None = None) -> None:
+def build_keys(
+    case: CircuitCase, folder: Path, settings: Path | None = None, srs_cache: Path = SRS_CACHE
+) -> None:
     """Model, settings, circuit, keys and VKA of the case, in `folder`.
 
     Args:
         settings: pinned settings; without them ezkl makes new ones, and its order of range checks
             (and with it the key) can differ.
+        srs_cache: where the SRS lies or is made.
     """
     torch.manual_seed(0)
     module = case.module().eval()
@@ -78,16 +81,16 @@ def build_keys(case: CircuitCase, folder: Path, settings: Path | None = None) ->
         (folder / "settings.json").write_text(json.dumps(made))
     else:
         (folder / "settings.json").write_bytes(settings.read_bytes())
-    srs = str(make_development(case.logrows, SRS_CACHE).path)
+    srs = str(make_development(case.logrows, srs_cache).path)
     call(ezkl.compile_circuit, at["m.onnx"], at["c"], at["settings.json"])
     call(ezkl.setup, at["c"], at["vk.key"], at["pk"], srs)
     vka = str(folder / "vka.bin")
     call(ezkl.create_evm_vka, at["vk.key"], at["settings.json"], vka, srs, DECIMALS)
 
 
-def prove(case: CircuitCase, folder: Path) -> None:
+def prove(case: CircuitCase, folder: Path, srs_cache: Path = SRS_CACHE) -> None:
     """A proof with the keys of `build_keys`: `proof.bin` and `instances.json`."""
-    srs = str(make_development(case.logrows, SRS_CACHE).path)
+    srs = str(make_development(case.logrows, srs_cache).path)
     witness, proof = str(folder / "witness.json"), str(folder / "proof.json")
     circuit, key = str(folder / "c"), str(folder / "vk.key")
     call(ezkl.gen_witness, str(folder / "input.json"), circuit, witness, key, srs)
