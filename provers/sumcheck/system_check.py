@@ -71,7 +71,7 @@ def _fail(where: str, reason: str) -> None:
 def _check_positions(positions: Sequence[int], count: int, where: str) -> None:
     if len(set(positions)) != len(positions):
         _fail(where, "a position stands twice")
-    if any(not 0 <= position < count for position in positions):
+    if positions and not 0 <= min(positions) <= max(positions) < count:
         _fail(where, "a position is out of range")
 
 

@@ -36,6 +36,9 @@ from zkdps.provers.sumcheck.kernels.portable_arithmetic import (
 )
 from zkdps.provers.sumcheck.merkle import merkle_tree
 
+_FEW = 3
+"""Variables of an eq table that is quicker made of scalars."""
+
 
 def _wide(vec: Vec) -> U64:
     return np.stack(vec).astype(np.uint64)
@@ -100,8 +103,9 @@ class PortableKernels:
         return _narrow(wide)
 
     def eq_table(self, point: Sequence[Element]) -> Vec:
-        table = column(field.one(self.degree))
-        for z in point:
+        # numpy's calls cost more than a few scalars do.
+        table = _wide(self.from_elements(field.eq_table(point[:_FEW], self.degree)))
+        for z in point[_FEW:]:
             high = multiply(table, column(z))
             table = np.stack([subtract(table, high), high], axis=2).reshape(self.degree, -1)
         return _narrow(table)
