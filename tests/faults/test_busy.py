@@ -1,4 +1,7 @@
-"""One command at a time in a package and for a run file; the lock dies with its holder."""
+"""One command at a time in a package and for a run file.
+
+That the lock dies with its holder is seen in `test_kills.py`: the next command is not refused.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +37,6 @@ def test_two_proves_to_one_run(ground: Ground, tmp_path: Path) -> None:
     first.resume()
     assert run_id_of(first.end()) == ground.run_id
     assert not litter(run.parent)
-
-
-def test_the_lock_is_free_after_a_kill(ground: Ground, tmp_path: Path) -> None:
-    package = tmp_path / "PKG"
-    first = Running(ground.build(package))
-    first.wait_for("started circuits/0")
-    first.kill(group=False)
-    assert zkdps(*ground.build(package)).code == 0
-    run = tmp_path / "r.zkrun"
-    second = Running(ground.prove(run))
-    second.wait_for("started block-0")
-    second.kill(group=False)
-    assert run_id_of(zkdps(*ground.prove(run))) == ground.run_id
 
 
 def test_a_refused_command_changes_nothing(ground: Ground, tmp_path: Path) -> None:

@@ -32,14 +32,14 @@ def whole_steps(folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("size_bytes", [16 << 10, 64 << 10, 8 * MB, 30 * MB])
-def test_build(ground: Ground, small_disk: SmallDisk, size_bytes: int) -> None:
-    """Room for no step, for one, for no key, for two keys."""
-    package = small_disk(size_bytes) / "PKG"
-    assert_storage_failed(zkdps(*ground.build(package)))
-    assert not (package / "model.zkvk").exists()
-    whole_steps(package)
-    assert not litter(package)
+def test_build(ground: Ground, small_disk: SmallDisk) -> None:
+    """A disk that grows: room for no step, for one, for no key, for two keys; then for all."""
+    for size_bytes in (16 << 10, 64 << 10, 8 * MB, 30 * MB):
+        package = small_disk(size_bytes) / "PKG"
+        assert_storage_failed(zkdps(*ground.build(package)))
+        assert not (package / "model.zkvk").exists()
+        whole_steps(package)
+        assert not litter(package)
     small_disk(ROOMY_BYTES)
     ended = zkdps(*ground.build(package))
     assert ended.code == 0, ended
@@ -57,12 +57,12 @@ def test_build_without_room_for_temporary_files(
     assert zkdps(*ground.build(package)).code == 0
 
 
-@pytest.mark.parametrize("size_bytes", [4 << 10, 32 << 10])
-def test_prove(ground: Ground, small_disk: SmallDisk, size_bytes: int) -> None:
-    """Room for nothing, and for the execution only."""
-    run = small_disk(size_bytes) / "r.zkrun"
-    assert_storage_failed(zkdps(*ground.prove(run)))
-    assert not run.exists()
+def test_prove(ground: Ground, small_disk: SmallDisk) -> None:
+    """Room for nothing, then for the execution only, then for all."""
+    for size_bytes in (4 << 10, 32 << 10):
+        run = small_disk(size_bytes) / "r.zkrun"
+        assert_storage_failed(zkdps(*ground.prove(run)))
+        assert not run.exists()
     small_disk(ROOMY_BYTES)
     assert run_id_of(zkdps(*ground.prove(run))) == ground.run_id
     assert not litter(run.parent)
