@@ -193,14 +193,14 @@ def _job(place: Place, root: Path, folder: Path, verify: bool) -> dict[str, obje
     arrays = read_tensors(place.scratch / "input.npz", plan.inputs)
     inputs = {name: felts(quantise(arrays[name], plan.specs[name])) for name in plan.inputs}
     blocks = []
-    for graph, key in zip(package.graphs, package.key.blocks, strict=True):
+    for placed, key in zip(package.blocks, package.key.blocks, strict=True):
         logrows = key.parameters["logrows"]
         assert isinstance(logrows, int)
-        circuit = root / "circuits" / str(graph.block.index)
+        circuit = root / "circuits" / str(placed.block.index)
         blocks.append(
             {
-                "inputs": graph.block.inputs,
-                "outputs": graph.block.outputs,
+                "inputs": placed.block.inputs,
+                "outputs": placed.block.outputs,
                 "circuit": str(circuit / "circuit.ezkl"),
                 "pk": str(circuit / "pk.key"),
                 "vk": str(circuit / "vk.key"),

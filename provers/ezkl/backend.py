@@ -17,7 +17,7 @@ from zkdps.core.canonical import Json, canonical_json, sha256_hex
 from zkdps.core.errors import CheckFailed, LayoutFailed, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Cost, TensorSpec
-from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
+from zkdps.core.prover import BlockEnds, BlockGraph, Circuit, Parameters, Ranges, Trace
 from zkdps.core.srs import SrsIdentity, SrsKind
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 from zkdps.provers.engine import Limits
@@ -177,7 +177,7 @@ class EzklProver:
         )
         return Circuit(graph, parameters, directory)
 
-    def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+    def open(self, graph: BlockEnds, parameters: Parameters, directory: Path) -> Circuit:
         """As the protocol.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zkdps.core.errors import BoundaryMismatch, LayoutFailed, OutOfRange, ProverFailed
 from zkdps.core.fixed_point import FixedTensor
-from zkdps.core.prover import INSIDE, BlockGraph, Ranges, Trace
+from zkdps.core.prover import INSIDE, BlockEnds, Ranges, Trace
 from zkdps.provers.ezkl.felts import felts, tensor_of
 from zkdps.provers.ezkl.settings import Choice
 
@@ -22,7 +22,7 @@ def input_document(tensors: Sequence[FixedTensor]) -> bytes:
     return json.dumps({"input_data": [felts(tensor) for tensor in tensors]}).encode()
 
 
-def trace_of(graph: BlockGraph, fed: Sequence[FixedTensor], raw: bytes, has_lookups: bool) -> Trace:
+def trace_of(graph: BlockEnds, fed: Sequence[FixedTensor], raw: bytes, has_lookups: bool) -> Trace:
     """The trace in a witness file.
 
     Raises:
@@ -71,7 +71,7 @@ def has_lookups(settings: Mapping[str, Any]) -> bool:
 
 
 def _tensors(
-    graph: BlockGraph, specs: Sequence[Any], columns: Sequence[Sequence[str]]
+    graph: BlockEnds, specs: Sequence[Any], columns: Sequence[Sequence[str]]
 ) -> tuple[FixedTensor, ...]:
     block = graph.block.index
     sizes = [len(column) for column in columns]
@@ -81,7 +81,7 @@ def _tensors(
     return tuple(tensor_of(c, spec, block) for c, spec in zip(columns, specs, strict=True))
 
 
-def check_inputs(graph: BlockGraph, choice: Choice, sample: Sequence[FixedTensor]) -> None:
+def check_inputs(graph: BlockEnds, choice: Choice, sample: Sequence[FixedTensor]) -> None:
     """Raise `OutOfRange` for an input that the circuit cannot hold.
 
     Raises:
@@ -100,7 +100,7 @@ def check_inputs(graph: BlockGraph, choice: Choice, sample: Sequence[FixedTensor
             raise OutOfRange(graph.block.index, f"input {spec.name!r}", limits, got)
 
 
-def overflow_of(graph: BlockGraph, choice: Choice, error: ProverFailed) -> OutOfRange | None:
+def overflow_of(graph: BlockEnds, choice: Choice, error: ProverFailed) -> OutOfRange | None:
     """What a failed execution means, if it means that a value inside the block is too large."""
     found = _OVERFLOW.search(error.reason)
     if found is None:

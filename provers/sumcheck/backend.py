@@ -16,7 +16,7 @@ from zkdps.core.canonical import Json
 from zkdps.core.errors import CheckFailed, OutOfRange, ProofError
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.plan import Cost, TensorSpec
-from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
+from zkdps.core.prover import BlockEnds, BlockGraph, Circuit, Parameters, Ranges, Trace
 from zkdps.core.srs import SrsIdentity
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 from zkdps.provers.files import storage, workplace
@@ -137,7 +137,7 @@ class SumcheckProver:
         self._runner.call("compile", graph.block.index, "compile_circuit", directory)
         return Circuit(graph, parameters, directory)
 
-    def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+    def open(self, graph: BlockEnds, parameters: Parameters, directory: Path) -> Circuit:
         """As the protocol.
 
         Raises:
@@ -296,7 +296,7 @@ class SumcheckProver:
                 raise CheckFailed(5, reason, block=statement.block) from error
 
 
-def _ends(graph: BlockGraph, seen: Ranges) -> Ranges:
+def _ends(graph: BlockEnds, seen: Ranges) -> Ranges:
     """What a block saw of its boundary tensors."""
     names = {spec.name for spec in (*graph.inputs, *graph.outputs)}
     kept = {name: most for name, most in seen.interior.items() if name in names}

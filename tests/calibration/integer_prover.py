@@ -20,7 +20,7 @@ from zkdps.core.canonical import Json, canonical_json, parse_canonical
 from zkdps.core.errors import CheckFailed, LayoutFailed, OutOfRange
 from zkdps.core.fixed_point import FixedTensor, from_bytes, round_half_away
 from zkdps.core.plan import Cost, TensorSpec
-from zkdps.core.prover import BlockGraph, Circuit, Parameters, Ranges, Trace
+from zkdps.core.prover import BlockEnds, BlockGraph, Circuit, Parameters, Ranges, Trace
 from zkdps.core.srs import SrsIdentity
 from zkdps.core.statement import Commitment, Link, Proof, Statement, Usage
 
@@ -95,9 +95,10 @@ class IntegerProver:
     def compile(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
         assert not list(directory.iterdir()), "the protocol promises an empty folder"
         (directory / "parameters.json").write_bytes(canonical_json(dict(parameters)))
+        (directory / "block.onnx").write_bytes(graph.onnx)
         return Circuit(graph, parameters, directory)
 
-    def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+    def open(self, graph: BlockEnds, parameters: Parameters, directory: Path) -> Circuit:
         return Circuit(graph, parameters, directory)
 
     def setup_inputs(self, parameters: Parameters) -> Json:
@@ -108,7 +109,7 @@ class IntegerProver:
 
     def material(self, circuit: Circuit, committed: Sequence[TensorSpec]) -> Mapping[str, bytes]:
         return {
-            "block.onnx": circuit.graph.onnx,
+            "block.onnx": (circuit.directory / "block.onnx").read_bytes(),
             "parameters.json": canonical_json(dict(circuit.parameters)),
         }
 
@@ -172,7 +173,7 @@ class IntegerProver:
         shift = (self.read_shift or {}).get(graph.block.index, 0)
         read = tuple(FixedTensor(t.integers << shift, t.scale_bits) for t in sample)
         inputs = {spec.name: t.integers for spec, t in zip(graph.inputs, read, strict=True)}
-        values = run_integers(onnx.load_from_string(graph.onnx), inputs, bits)
+        values = run_integers(onnx.load(circuit.directory / "block.onnx"), inputs, bits)
         outputs = tuple(FixedTensor(values[spec.name], spec.scale_bits) for spec in graph.outputs)
         largest = max(tensor.max_abs for tensor in (*read, *outputs))
         return Trace(read, outputs, Ranges(0, 0, largest), b"")

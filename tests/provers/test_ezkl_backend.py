@@ -59,6 +59,7 @@ def sigmoid(ezkl_prover: EzklProver, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_keys_are_reproducible(ezkl_prover: EzklProver, sigmoid: Circuit, tmp_path: Path) -> None:
+    assert isinstance(sigmoid.graph, BlockGraph)
     digests = set()
     for attempt in range(3):
         directory = tmp_path / str(attempt)
@@ -208,6 +209,7 @@ def test_missing_files_and_other_ceremonies_are_told(
 def test_a_full_disk_during_setup_leaves_no_half_key(
     ezkl_prover: EzklProver, sigmoid: Circuit, tmp_path: Path, limit_bytes: int
 ) -> None:
+    assert isinstance(sigmoid.graph, BlockGraph)
     circuit = ezkl_prover.compile(sigmoid.graph, sigmoid.parameters, tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))

@@ -10,7 +10,7 @@ from tests.core import synthetic
 from zkdps.core.errors import StalePackage
 from zkdps.provers.engine import Limits
 from zkdps.provers.ezkl.backend import EzklProver
-from zkdps.workflows.package import Package, block_graphs
+from zkdps.workflows.package import Package, packaged_blocks
 
 
 def _package(root: Path) -> Package:
@@ -22,7 +22,7 @@ def _package(root: Path) -> Package:
             (folder / name).write_bytes(b"")
         for name, data in block.material.items():
             (folder / name).write_bytes(data)
-    return Package(root, key, block_graphs(key.plan, [b"", b"", b""]))
+    return Package(root, key, packaged_blocks(key.plan))
 
 
 def test_circuits_of_a_later_unfinished_build_are_refused(tmp_path: Path) -> None:

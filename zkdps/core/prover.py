@@ -25,6 +25,22 @@ Parameters = Mapping[str, Json]
 """A back end's own choices for one circuit, canonical-JSON-able; opaque to everybody else."""
 
 
+class BlockEnds(Protocol):
+    """One block and the tensors at its ends: all that executing and proving ask of it."""
+
+    @property
+    def block(self) -> Block:
+        """As the plan has it."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """In the block's order; `scale_bits` as the chain has it."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The same."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockGraph:
     """One block as a model of its own."""
@@ -77,7 +93,7 @@ class Ranges:
 class Circuit:
     """A compiled block."""
 
-    graph: BlockGraph
+    graph: BlockEnds
     parameters: Parameters
     directory: Path
     """Holds the back end's files for it."""
@@ -248,7 +264,7 @@ class Prover(Protocol):
             ScaleDrift: an input or output tensor would not be at the chain's scale.
         """
 
-    def open(self, graph: BlockGraph, parameters: Parameters, directory: Path) -> Circuit:
+    def open(self, graph: BlockEnds, parameters: Parameters, directory: Path) -> Circuit:
         """The handle to a circuit compiled earlier."""
 
     def setup_inputs(self, parameters: Parameters) -> Json:

@@ -114,7 +114,7 @@ def _compare(
             folder.mkdir()
             circuit = _compiled(prover, graph, recorded.parameters, folder)
             prover.setup(circuit)
-            remade = block_key(prover, circuit, key.plan)
+            remade = block_key(prover, graph, circuit, key.plan)
             yield from _members(f"block {index} ", recorded.material, remade.material)
             (folder / "pk.key").unlink(missing_ok=True)
             circuits.append(circuit)

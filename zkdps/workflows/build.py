@@ -178,7 +178,10 @@ class _Build:
             plan=scaled,
             prover=self._prover.name,
             link=self._link,
-            blocks=tuple(block_key(self._prover, circuit, scaled) for circuit in circuits),
+            blocks=tuple(
+                block_key(self._prover, graph, circuit, scaled)
+                for graph, circuit in zip(sliced.graphs, circuits, strict=True)
+            ),
             srs=srs,
             trust=trust,
             accuracy=chain.accuracy.for_key(),
@@ -314,11 +317,9 @@ class _Build:
         return joint.members(self._steps.run(JOINT, inputs, make))
 
 
-def block_key(prover: Prover, circuit: Circuit, plan: Plan) -> BlockKey:
+def block_key(prover: Prover, graph: BlockGraph, circuit: Circuit, plan: Plan) -> BlockKey:
     """What the key holds of one block; `plan` is at the chain's scale."""
     ends = {*plan.inputs, *plan.outputs}
-    specs = (*circuit.graph.inputs, *circuit.graph.outputs)
+    specs = (*graph.inputs, *graph.outputs)
     committed = [spec for spec in specs if spec.name in ends]
-    return BlockKey(
-        sha256_hex(circuit.graph.onnx), circuit.parameters, prover.material(circuit, committed)
-    )
+    return BlockKey(sha256_hex(graph.onnx), circuit.parameters, prover.material(circuit, committed))

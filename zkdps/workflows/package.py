@@ -18,21 +18,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zkdps.core.canonical import sha256_hex
 from zkdps.core.errors import InputError, StalePackage
 from zkdps.core.model_key import ModelKey
 from zkdps.core.parse_key import parse_key
-from zkdps.core.plan import Plan, TensorSpec
+from zkdps.core.plan import Block, Plan, TensorSpec
 from zkdps.core.prover import BlockGraph, Circuit, Prover
 from zkdps.workflows.archive import read_archive
-from zkdps.workflows.steps import damage
+from zkdps.workflows.steps import damage, file_sha256
 from zkdps.workflows.storage import read_bytes
 
 KEY_NAME = "model.zkvk"
 JOINT = "joint"
 """Folder of what joint proofs need, in packages whose key is for them."""
-MAX_BLOCK_ONNX_BYTES = 2 << 30
 MAX_MEMBER_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedBlock:
+    """A block that is compiled: its slice, which may be large, stays on disk."""
+
+    block: Block
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,7 @@ class Package:
 
     root: Path
     key: ModelKey
-    graphs: tuple[BlockGraph, ...]
-    """One a block, as the key names them by digest."""
+    blocks: tuple[PackagedBlock, ...]
 
     def circuits(self, prover: Prover) -> tuple[Circuit, ...]:
         """Handles to the compiled blocks.
@@ -52,11 +58,11 @@ class Package:
                 has begun and not finished.
         """
         found = []
-        for graph, key in zip(self.graphs, self.key.blocks, strict=True):
-            folder = self.root / "circuits" / str(graph.block.index)
+        for block, key in zip(self.blocks, self.key.blocks, strict=True):
+            folder = self.root / "circuits" / str(block.block.index)
             if not folder.is_dir():
                 raise StalePackage(str(self.root), f"{folder.name} has no circuit")
-            found.append(prover.open(graph, key.parameters, folder))
+            found.append(prover.open(block, key.parameters, folder))
             _compare_material(self.root, folder, key.material)
         return tuple(found)
 
@@ -110,17 +116,14 @@ def open_package(root: Path, key: ModelKey | None = None) -> Package:
         StalePackage: no package, unfinished, or changed since it was built.
     """
     key = key or package_key(root)
-    try:
-        blocks = [
-            read_bytes(root / "sliced" / f"{block.index}.onnx", MAX_BLOCK_ONNX_BYTES)
-            for block in key.plan.blocks
-        ]
-    except InputError as error:
-        raise StalePackage(str(root), str(error)) from error
-    for block, onnx, recorded in zip(key.plan.blocks, blocks, key.blocks, strict=True):
-        if sha256_hex(onnx) != recorded.onnx_sha256:
+    for block, recorded in zip(key.plan.blocks, key.blocks, strict=True):
+        try:
+            digest = file_sha256(root / "sliced" / f"{block.index}.onnx")
+        except InputError as error:
+            raise StalePackage(str(root), str(error)) from error
+        if digest != recorded.onnx_sha256:
             raise StalePackage(str(root), f"sliced/{block.index}.onnx is not the key's")
-    return Package(root, key, block_graphs(key.plan, blocks))
+    return Package(root, key, packaged_blocks(key.plan))
 
 
 def at_scale(graph: BlockGraph, scale_bits: int) -> BlockGraph:
@@ -136,15 +139,22 @@ def at_scale(graph: BlockGraph, scale_bits: int) -> BlockGraph:
     )
 
 
-def block_graphs(plan: Plan, blocks: list[bytes]) -> tuple[BlockGraph, ...]:
-    """The plan's blocks with their ONNX slices and tensors at the plan's scale."""
+def packaged_blocks(plan: Plan) -> tuple[PackagedBlock, ...]:
+    """The plan's blocks with tensors at the plan's scale."""
     specs = plan.specs
     return tuple(
-        BlockGraph(
+        PackagedBlock(
             block,
-            onnx,
             tuple(specs[name] for name in block.inputs),
             tuple(specs[name] for name in block.outputs),
         )
-        for block, onnx in zip(plan.blocks, blocks, strict=True)
+        for block in plan.blocks
+    )
+
+
+def block_graphs(plan: Plan, blocks: list[bytes]) -> tuple[BlockGraph, ...]:
+    """The plan's blocks with their ONNX slices and tensors at the plan's scale."""
+    return tuple(
+        BlockGraph(placed.block, onnx, placed.inputs, placed.outputs)
+        for placed, onnx in zip(packaged_blocks(plan), blocks, strict=True)
     )
