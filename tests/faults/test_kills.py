@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -73,51 +73,52 @@ def test_a_prove_killed_at_each_step_in_turn(ground: Ground, tmp_path: Path, gro
     assert_proved(ended, ground, run)
 
 
-def killed_inside_each(args: list[str], steps: Sequence[str]) -> None:
+def killed_at_each(args: list[str], steps: Sequence[str], event: str, after_s: float) -> None:
     """Each command takes up what the kill before it left: nothing that was finished is lost."""
     finished: set[str] = set()
     for step in steps:
-        # A quick step may have been finished when the command before was killed.
-        words = (f"started {step}", f"reused {step}")
-        ended = kill_at(args, *words, group=True, after_s=INSIDE_S)
+        # A quick step may have been finished already when the command before was killed.
+        words = (f"{event} {step}", f"reused {step}")
+        ended = kill_at(args, *words, group=True, after_s=after_s)
+        assert ended.code == KILLED or step == steps[-1], ended
         assert tuple(ended.reused) == tuple(steps[: len(ended.reused)]), ended
         assert set(ended.reused) >= finished, ended
         finished |= set(ended.finished)
 
 
-def killed_after_each(args: list[str], steps: Sequence[str]) -> None:
-    """What was finished when a command was killed is there for the next, and no more."""
-    for position, step in enumerate(steps):
-        ended = kill_at(args, f"finished {step}", group=True)
-        assert tuple(ended.reused) == tuple(steps[:position]), ended
+MOMENTS = pytest.mark.parametrize(
+    ("event", "after_s"),
+    [("started", INSIDE_S), ("finished", 0.0)],
+    ids=["inside", "finished"],
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", [killed_inside_each, killed_after_each])
+@MOMENTS
 def test_a_build_killed_inside_or_after_each_step(
-    ground: Ground, tmp_path: Path, kill: Callable[[list[str], Sequence[str]], None]
+    ground: Ground, tmp_path: Path, event: str, after_s: float
 ) -> None:
     package = tmp_path / "PKG"
-    kill(ground.build(package), BUILD_STEPS)
+    killed_at_each(ground.build(package), BUILD_STEPS, event, after_s)
     ended = zkdps(*ground.build(package))
-    assert tuple(ended.reused)[: len(BUILD_STEPS) - 1] == BUILD_STEPS[:-1], ended
-    if kill is killed_after_each:
-        assert tuple(ended.reused) == BUILD_STEPS, ended
+    made = BUILD_STEPS if event == "finished" else BUILD_STEPS[:-1]
+    assert tuple(ended.reused)[: len(made)] == made, ended
     assert_built(ended, ground, package)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kill", [killed_inside_each, killed_after_each])
+@MOMENTS
 def test_a_prove_killed_inside_or_after_each_step(
-    ground: Ground, tmp_path: Path, kill: Callable[[list[str], Sequence[str]], None]
+    ground: Ground, tmp_path: Path, event: str, after_s: float
 ) -> None:
     run = tmp_path / "runs" / "r.zkrun"
     run.parent.mkdir()
-    kill(ground.prove(run), PROVE_STEPS)
+    killed_at_each(ground.prove(run), PROVE_STEPS, event, after_s)
+    # After the last step the run may have been whole before the kill; then all is proved anew.
     was_whole = run.exists()
     ended = zkdps(*ground.prove(run))
-    # After the last step the run may have been whole before the kill; then all is proved anew.
-    assert was_whole or tuple(ended.reused)[: len(PROVE_STEPS) - 1] == PROVE_STEPS[:-1], ended
+    made = PROVE_STEPS if event == "finished" else PROVE_STEPS[:-1]
+    assert was_whole or tuple(ended.reused)[: len(made)] == made, ended
     assert_proved(ended, ground, run)
 
 
