@@ -95,14 +95,14 @@ def complete(directory: Path) -> Built:
     """The block with the System of its key: the root of its weights is filled in.
 
     Raises:
-        StalePackage: the folder's System is not the one that its slice and parameters give.
+        StalePackage: the folder's System is not the one that its program and parameters give.
     """
     built = built_of(compiled(directory))
     text = stored.member(directory, stored.SYSTEM).read_bytes()
     tables = stored.member(directory, stored.TABLES).read_bytes()
     system = replace(built.system, weights_root=system_from_files(text, tables).weights_root)
     if system_to_files(system) != (text, tables):
-        raise StalePackage(str(directory), "system.json is not the one of its slice")
+        raise StalePackage(str(directory), "system.json is not the one of its program")
     return replace(built, system=system)
 
 

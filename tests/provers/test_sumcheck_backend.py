@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.provers import blocks
 from tests.provers.test_contract import CONTEXT, A, B, build
-from zkdps.core.canonical import Json, parse_canonical, sha256_hex
+from zkdps.core.canonical import Json, canonical_json, parse_canonical, sha256_hex
 from zkdps.core.errors import CheckFailed, OutOfRange, StalePackage
 from zkdps.core.fixed_point import FixedTensor
 from zkdps.core.prover import Circuit, Prover
@@ -85,6 +86,38 @@ def test_a_system_that_is_not_its_slices_is_noticed(
     (made.directory / "system.json").write_bytes(text.replace(b'"rows":', b'"rows" :', 1))
     with pytest.raises((StalePackage, CheckFailed)):
         solid.prove(made, trace, CONTEXT)
+
+
+def test_a_program_that_is_not_the_keys_is_noticed(
+    solid: Prover, circuit: Circuit, tmp_path: Path
+) -> None:
+    made = build(solid, GRAPH, Link.MERKLE, tmp_path)
+    path = made.directory / "program.json"
+    record = json.loads(path.read_bytes())
+    record["widths"]["b"][1] -= 1
+    path.write_bytes(canonical_json(record))
+    # What a worker has laid out goes by the record beside it.
+    (made.directory / "circuit.json").touch()
+    (trace,) = solid.execute(circuit, [[A, B]])
+    with pytest.raises(StalePackage, match="not the one of its program"):
+        solid.prove(made, trace, CONTEXT)
+
+
+def test_other_weights_in_the_program_prove_nothing(
+    solid: Prover, circuit: Circuit, tmp_path: Path
+) -> None:
+    made = build(solid, GRAPH, Link.MERKLE, tmp_path)
+    path = made.directory / "integers" / "0.npy"
+    weights = np.load(path)
+    # Another weight within the range, so that the System stays the key's.
+    inner = np.argmin(np.abs(weights))
+    weights.reshape(-1)[inner] += 1
+    np.save(path, weights)
+    (made.directory / "circuit.json").touch()
+    (trace,) = solid.execute(made, [[A, B]])
+    statement, proof = solid.prove(made, trace, CONTEXT)
+    with pytest.raises(CheckFailed, match="do not hold"):
+        solid.verify(solid.material(circuit, ()), {}, statement, proof, CONTEXT)
 
 
 @pytest.mark.slow
