@@ -51,6 +51,9 @@ def compiled(directory: Path) -> CompiledBlock:
     """
     key = _key(directory)
     if key not in _KEPT:
+        # Weights in float64 are many bytes, and calibration is done with one block before the next.
+        for other in [other for other, kept in _KEPT.items() if kept.built is None]:
+            del _KEPT[other]
         _KEPT[key] = _lay_out(directory)
         while len(_KEPT) > KEPT_BLOCKS:
             _KEPT.popitem(last=False)
