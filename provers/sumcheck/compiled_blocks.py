@@ -6,14 +6,13 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zkdps.core.errors import LayoutFailed, StalePackage
+from zkdps.core.errors import LayoutFailed
 from zkdps.core.prover import INTERIOR_BITS
 from zkdps.provers.sumcheck import program_files, stored
 from zkdps.provers.sumcheck.build import Built, build
 from zkdps.provers.sumcheck.choices import Choice, choice_of
 from zkdps.provers.sumcheck.layout import layout_of
 from zkdps.provers.sumcheck.program import Program
-from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
 from zkdps.provers.sumcheck.widths import WidthTable, choose
 
 KEPT_BLOCKS = 64
@@ -66,9 +65,7 @@ def write_system(directory: Path) -> None:
     block = compiled(directory)
     if block.built is None or block.widths is None:
         return
-    text, tables = system_to_files(block.built.system)
-    (directory / stored.SYSTEM).write_bytes(text)
-    (directory / stored.TABLES).write_bytes(tables)
+    stored.write_system(directory, block.built.system)
     (directory / stored.BOUNDS).write_bytes(block.built.bounds.to_file())
     program_files.write_program(directory, block.program, block.widths, block.built)
     # From here on the program stands for the slice, and its integers for weights in float64.
@@ -101,12 +98,8 @@ def complete(directory: Path) -> Built:
         StalePackage: the folder's System is not the one that its program and parameters give.
     """
     built = built_of(compiled(directory))
-    text = stored.member(directory, stored.SYSTEM).read_bytes()
-    tables = stored.member(directory, stored.TABLES).read_bytes()
-    system = replace(built.system, weights_root=system_from_files(text, tables).weights_root)
-    if system_to_files(system) != (text, tables):
-        raise StalePackage(str(directory), "system.json is not the one of its program")
-    return replace(built, system=system)
+    reason = "system.json is not the one of its program"
+    return replace(built, system=stored.completed(directory, built.system, reason))
 
 
 def _key(directory: Path) -> _Key:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from zkdps.core.errors import StalePackage
 from zkdps.provers.sumcheck import stored
 from zkdps.provers.sumcheck.argument import prove as prove_system
 from zkdps.provers.sumcheck.commit import commit_weights, open_weights
@@ -18,8 +17,7 @@ from zkdps.provers.sumcheck.compiled_blocks import built_of, compiled
 from zkdps.provers.sumcheck.executing import values_of
 from zkdps.provers.sumcheck.joint import Joint, merge
 from zkdps.provers.sumcheck.proving import kernels_of_degree
-from zkdps.provers.sumcheck.system import Holder, Int64s, System
-from zkdps.provers.sumcheck.system_json import system_from_files, system_to_files
+from zkdps.provers.sumcheck.system import Holder, Int64s
 
 
 def join(circuits: Sequence[Path], directory: Path) -> None:
@@ -35,9 +33,7 @@ def join(circuits: Sequence[Path], directory: Path) -> None:
     folder.mkdir()
     kernels = kernels_of_degree(joint.system.preset.degree)
     root = commit_weights(joint.system, values, folder, kernels)
-    text, tables = system_to_files(replace(joint.system, weights_root=root.hex()))
-    (directory / stored.SYSTEM).write_bytes(text)
-    (directory / stored.TABLES).write_bytes(tables)
+    stored.write_system(directory, replace(joint.system, weights_root=root.hex()))
 
 
 def prove_joint(
@@ -53,7 +49,9 @@ def prove_joint(
         StalePackage: the folder's System is not the one that the circuits make.
     """
     joint = _merged(circuits)
-    system = _complete(joint.system, directory)
+    system = stored.completed(
+        directory, joint.system, "its System is not the one that the blocks make"
+    )
     values = joint.merge_values(
         [
             values_of(circuit, compiled(circuit), given)
@@ -66,12 +64,3 @@ def prove_joint(
 
 def _merged(circuits: Sequence[Path]) -> Joint:
     return merge([built_of(compiled(circuit)).system for circuit in circuits])
-
-
-def _complete(system: System, directory: Path) -> System:
-    text = stored.member(directory, stored.SYSTEM).read_bytes()
-    tables = stored.member(directory, stored.TABLES).read_bytes()
-    complete = replace(system, weights_root=system_from_files(text, tables).weights_root)
-    if system_to_files(complete) != (text, tables):
-        raise StalePackage(str(directory), "its System is not the one that the blocks make")
-    return complete

@@ -51,7 +51,8 @@ from zkdps.provers.sumcheck.operators.softmax import Softmax
 from zkdps.provers.sumcheck.operators.table import Table
 from zkdps.provers.sumcheck.program import InputSpec, Kind, Program, Width
 from zkdps.provers.sumcheck.stored import ARRAYS, INTEGERS, PROGRAM
-from zkdps.provers.sumcheck.system import Int64s
+from zkdps.provers.sumcheck.system import Affine, Int64s
+from zkdps.provers.sumcheck.views import coordinates
 from zkdps.provers.sumcheck.widths import WidthTable
 from zkdps.provers.sumcheck.wires import Part, Wire
 
@@ -262,9 +263,5 @@ class _Reader:
 
 
 def _affine(shape: tuple[int, ...], offset: int, strides: list[int]) -> Int64s:
-    index = np.full((1,) * len(shape), offset, dtype=np.int64)
-    for axis, (size, stride) in enumerate(zip(shape, strides, strict=True)):
-        if stride:
-            steps = stride * np.arange(size, dtype=np.int64)
-            index = index + steps.reshape([-1 if axis == n else 1 for n in range(len(shape))])
-    return np.broadcast_to(index, shape)
+    terms = tuple((axis, stride) for axis, stride in enumerate(strides) if stride)
+    return np.broadcast_to(coordinates(Affine(offset, terms), shape), shape)

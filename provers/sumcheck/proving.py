@@ -15,7 +15,6 @@ from zkdps.provers.sumcheck.executing import values_of
 from zkdps.provers.sumcheck.kernels import kernels_for
 from zkdps.provers.sumcheck.kernels.interface import Kernels
 from zkdps.provers.sumcheck.system import Int64s
-from zkdps.provers.sumcheck.system_json import system_to_files
 
 
 @functools.cache
@@ -33,9 +32,7 @@ def setup(directory: Path) -> None:
     places = {tensor.name: position for position, tensor in enumerate(system.tensors)}
     values = {places[name]: integers for name, integers in built.weights.items()}
     root = commit_weights(system, values, folder, kernels_of_degree(system.preset.degree))
-    text, tables = system_to_files(replace(system, weights_root=root.hex()))
-    (directory / stored.SYSTEM).write_bytes(text)
-    (directory / stored.TABLES).write_bytes(tables)
+    stored.write_system(directory, replace(system, weights_root=root.hex()))
 
 
 def boundary_roots(directory: Path, tensors: Sequence[Int64s]) -> list[bytes]:

@@ -14,7 +14,7 @@ any more, and the package keeps its slices elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zkdps.core.canonical import Json, canonical_json, parse_canonical
@@ -23,6 +23,7 @@ from zkdps.core.fields import Fields
 from zkdps.core.plan import Block, TensorSpec
 from zkdps.core.prover import BlockGraph, Parameters
 from zkdps.provers.sumcheck import system_json
+from zkdps.provers.sumcheck.system import System
 
 BLOCK, CIRCUIT, WEIGHTS = "block.onnx", "circuit.json", "weights"
 SYSTEM, TABLES = system_json.SYSTEM, system_json.TABLES
@@ -80,6 +81,31 @@ def read_graph(directory: Path, record: Record) -> BlockGraph:
     """
     onnx = member(directory, BLOCK).read_bytes()
     return BlockGraph(record.block, onnx, record.inputs, record.outputs)
+
+
+def write_system(directory: Path, system: System) -> None:
+    """The System and its tables."""
+    text, tables = system_json.system_to_files(system)
+    (directory / SYSTEM).write_bytes(text)
+    (directory / TABLES).write_bytes(tables)
+
+
+def completed(directory: Path, system: System, otherwise: str) -> System:
+    """The System with the root of the weights that the folder's one names.
+
+    Args:
+        system: what the folder's must be but for the root.
+        otherwise: what the error says.
+
+    Raises:
+        StalePackage: a file is missing, or the folder's System is another one.
+    """
+    text, tables = (member(directory, name).read_bytes() for name in MATERIAL)
+    root = system_json.system_from_files(text, tables).weights_root
+    complete = replace(system, weights_root=root)
+    if system_json.system_to_files(complete) != (text, tables):
+        raise StalePackage(str(directory), otherwise)
+    return complete
 
 
 def member(directory: Path, name: str) -> Path:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from zkdps.core.errors import CheckFailed
 from zkdps.provers.sumcheck import argument
 from zkdps.provers.sumcheck.kernels.portable import PortableKernels
+from zkdps.provers.sumcheck.merkle import DIGEST_BYTES
 from zkdps.provers.sumcheck.system_json import system_from_files
-
-_ROOT_BYTES = 32
 
 
 def verify(
@@ -38,4 +37,4 @@ def verify(
 def split_roots(text: str) -> list[bytes]:
     """Roots of 32 bytes, from hex without separators."""
     data = bytes.fromhex(text)
-    return [data[start : start + _ROOT_BYTES] for start in range(0, len(data), _ROOT_BYTES)]
+    return [data[start : start + DIGEST_BYTES] for start in range(0, len(data), DIGEST_BYTES)]
